@@ -1,0 +1,60 @@
+"""Instant messages."""
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from gateway.model.presence import Texts
+
+
+class MessageKind(Enum):
+    """Says how a message wants to be shown (RFC 6121 section 5.2.2)."""
+
+    NORMAL = "normal"
+    CHAT = "chat"
+    HEADLINE = "headline"
+    GROUPCHAT = "groupchat"
+
+
+class ChatState(Enum):
+    """Says what the other side is doing in a conversation (XEP-0085, RFC 3994)."""
+
+    ACTIVE = "active"
+    COMPOSING = "composing"
+    PAUSED = "paused"
+    INACTIVE = "inactive"
+    GONE = "gone"
+
+
+@frozen
+class EncryptedPayload:
+    """Is an end-to-end encrypted payload that the gateway can carry and cannot read.
+
+    `scheme` is its XML namespace; `form` is the payload in this gateway's own serialisation.
+    """
+
+    scheme: str
+    form: str = field(repr=False)
+
+
+@frozen
+class Message:
+    """Is one instant message; what a protocol says beyond these fields does not cross."""
+
+    kind: MessageKind = MessageKind.NORMAL
+    id: str = ""
+    bodies: Texts = field(default=(), repr=False)
+    subjects: Texts = field(default=(), repr=False)
+    thread: str = field(default="", repr=False)
+    chat_state: ChatState | None = None
+    receipt_wanted: bool = False
+    receipt_for: str = ""
+    replaces: str = ""
+    delayed_since: float | None = None
+    """Posix seconds when the message was first sent, if it was stored on its way (XEP-0203)."""
+    encrypted: tuple[EncryptedPayload, ...] = ()
+
+    @property
+    def has_text(self) -> bool:
+        """Says whether a person would read anything in it."""
+        return bool(self.bodies or self.subjects or self.encrypted)
