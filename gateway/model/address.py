@@ -13,7 +13,9 @@ MAX_PART = 1023
 
 _FORBIDDEN_IN_LOCAL = frozenset("\"&'/:<>@ ")
 _PLAIN_LOCAL = re.compile(r"[!#$%()*+,\-.0-9;=?A-Z\[\\\]^_`a-z{|}~]+")
-_PLAIN_DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PLAIN_DOMAIN = re.compile(
+    r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
 _PLAIN_RESOURCE = re.compile(r"[ -~]+")
 _CACHE_SIZE = 50_000
 
@@ -50,7 +52,9 @@ class Address(str):
     @classmethod
     def of(cls, local: str, domain: str, resource: str = "") -> "Address":
         """Builds an address from its parts, each of which is normalised; raises AddressError."""
-        return cls._join(_normal_local(local) if local else "", normal_domain(domain), _normal_resource(resource) if resource else "")
+        return cls._join(
+            _normal_local(local) if local else "", normal_domain(domain), _normal_resource(resource) if resource else ""
+        )
 
     @classmethod
     def _join(cls, local: str, domain: str, resource: str) -> "Address":
@@ -74,7 +78,7 @@ def normal_domain(text: str) -> str:
     if lowered.startswith("[") and lowered.endswith("]"):
         return f"[{_ipv6(lowered[1:-1], text)}]"
     try:
-        unicode_form = idna.decode(lowered.encode("idna") if lowered.isascii() else lowered)
+        unicode_form = idna.decode(lowered)
         idna.encode(unicode_form)
     except (idna.IDNAError, UnicodeError) as problem:
         raise AddressError(f"{text!r} is not a domain name: {problem}") from None

@@ -1,0 +1,1 @@
+"""What each contact may see: pure functions over the model; no input, no output, no clock."""

@@ -1,0 +1,199 @@
+"""The decision about one envelope: pure, total, and refusing by default."""
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+
+from gateway.model.envelope import Answer, Content, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.message import Message, MessageKind
+from gateway.model.presence import Field, Presence, PresenceDocument
+from gateway.model.subscription import Ask, State, Subscription
+from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment
+from gateway.policy.partners import Lock, Modality, Partner, Strangers
+from gateway.policy.published_info import PRESENCE_FIELDS, strip
+from gateway.policy.verdict import Decision, Permission, Reason, Verdict
+
+
+@frozen
+class Facts:
+    """Is all that is known about one pair: an inside person and an outside contact."""
+
+    partner: Partner | None
+    level: AccessLevel
+    assignment: Assignment | None
+    """What gives the level; None when it is the default for a contact that nobody named."""
+    subscription: State = State.NONE
+    locks: tuple[Lock, ...] = ()
+
+    @property
+    def blocked(self) -> bool:
+        """Says whether the contact's level is Blocked, by name or by default."""
+        return self.level.name == BLOCKED
+
+    @property
+    def blocked_by_name(self) -> bool:
+        """Says whether somebody decided that this contact is blocked."""
+        return self.blocked and self.assignment is not None
+
+
+def permission(facts: Facts) -> Permission:
+    """Says which fields the contact may see: lock, then ceiling, then level; each can only take away."""
+    withheld: dict[Field, Reason] = {}
+    for name in Field:
+        reason = _against(name, facts)
+        if reason is not None:
+            withheld[name] = reason
+    return Permission(facts.level.name, frozenset(Field) - frozenset(withheld), withheld)
+
+
+def _against(name: Field, facts: Facts) -> Reason | None:
+    """Gives the first rule that stands against a field, or None."""
+    if facts.partner is None:
+        return Reason.UNKNOWN_PARTNER
+    if facts.blocked:
+        return Reason.BLOCKED
+    if any(lock.field is name and lock.partner in ("", facts.partner.name) for lock in facts.locks):
+        return Reason.LOCK
+    if name not in facts.level.fields:
+        return Reason.LEVEL
+    return None if name in facts.partner.ceiling else Reason.CEILING
+
+
+def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdict:
+    """Decides about one envelope; `permitted` is `permission(facts)`, which the caller may keep while the facts stand."""
+    if facts.partner is None:
+        return _refuse(Reason.UNKNOWN_PARTNER, facts, Problem.REMOTE_SERVER_NOT_FOUND)
+    content = envelope.content
+    if isinstance(content, Message):
+        return _message(content, envelope.side, facts)
+    if isinstance(content, Presence):
+        return (
+            _outward_presence(content, facts, permitted)
+            if envelope.side is Side.INTERNAL
+            else _inward_presence(content, facts)
+        )
+    if isinstance(content, Subscription):
+        return _subscription(content, envelope.side, facts)
+    if isinstance(content, Answer):
+        return _answer(content, facts, permitted)
+    if isinstance(content, Query):
+        return _query(content, envelope.side, facts)
+    return _deliver(content, facts)
+
+
+def _deliver(content: Content, facts: Facts) -> Verdict:
+    return Verdict(Decision.DELIVER, Reason.ALLOWED, facts.level.name, content)
+
+
+def _refuse(reason: Reason, facts: Facts, problem: Problem) -> Verdict:
+    return Verdict(Decision.REFUSE, reason, facts.level.name, problem=problem)
+
+
+def _ignore(reason: Reason, facts: Facts) -> Verdict:
+    return Verdict(Decision.IGNORE, reason, facts.level.name)
+
+
+def disclosure(document: PresenceDocument, permitted: Permission) -> tuple[PresenceDocument, Mapping[Field, Reason]]:
+    """Gives what a contact sees of a document, and why the rest of it is withheld."""
+    seen = strip(document, permitted.fields)
+    return seen, {name: permitted.withheld[name] for name in document if name in permitted.withheld}
+
+
+def _outward_presence(presence: Presence, facts: Facts, permitted: Permission) -> Verdict:
+    """A contact without the right to it sees what everybody sees of somebody who is not there."""
+    partner = facts.partner
+    if partner is None or Modality.PRESENCE not in partner.modalities:
+        return _ignore(Reason.MODALITY, facts)
+    seen, withheld = disclosure(presence.document, permitted)
+    if not seen.available:
+        seen, withheld = (
+            PresenceDocument(),
+            {**withheld, **{name: permitted.withheld.get(Field.AVAILABILITY, Reason.NOT_PUBLISHED) for name in seen}},
+        )
+    return Verdict(
+        Decision.DELIVER, Reason.ALLOWED, facts.level.name, Presence(seen), sent=seen.names, withheld=withheld
+    )
+
+
+def _inward_presence(presence: Presence, facts: Facts) -> Verdict:
+    if facts.partner is None or Modality.PRESENCE not in facts.partner.modalities:
+        return _ignore(Reason.MODALITY, facts)
+    if not facts.subscription.person_watches:
+        return _ignore(Reason.UNSOLICITED, facts)
+    return _deliver(presence, facts)
+
+
+def _message(message: Message, side: Side, facts: Facts) -> Verdict:
+    if side is Side.EXTERNAL and facts.blocked:
+        return _refuse(Reason.BLOCKED, facts, Problem.SERVICE_UNAVAILABLE)
+    if side is Side.INTERNAL and facts.blocked_by_name:
+        return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
+    if message.kind is MessageKind.GROUPCHAT:
+        return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
+    kept = _within(message, facts.partner.modalities if facts.partner else frozenset())
+    if kept is None:
+        return _refuse(
+            Reason.MODALITY, facts, Problem.POLICY_VIOLATION if side is Side.INTERNAL else Problem.SERVICE_UNAVAILABLE
+        )
+    if not (kept.has_text or kept.chat_state or kept.receipt_for):
+        return _ignore(Reason.EMPTY, facts)
+    return _deliver(kept, facts)
+
+
+def _within(message: Message, modalities: frozenset[Modality]) -> Message | None:
+    """Gives the message without what the partner's profile does not allow, itself when nothing is taken, or None."""
+    if Modality.IM not in modalities:
+        return None
+    changes: dict[str, object] = {}
+    if message.chat_state is not None and Modality.TYPING not in modalities:
+        changes["chat_state"] = None
+    if (message.receipt_wanted or message.receipt_for) and Modality.RECEIPTS not in modalities:
+        changes.update(receipt_wanted=False, receipt_for="")
+    if message.replaces and Modality.CORRECTIONS not in modalities:
+        changes["replaces"] = ""
+    if message.encrypted and Modality.ENCRYPTED not in modalities:
+        return None
+    return evolve(message, **changes) if changes else message  # type: ignore[arg-type]
+
+
+def _subscription(request: Subscription, side: Side, facts: Facts) -> Verdict:
+    if facts.partner is None or Modality.PRESENCE not in facts.partner.modalities:
+        refuse = side is Side.INTERNAL
+        return _refuse(Reason.MODALITY, facts, Problem.POLICY_VIOLATION) if refuse else _ignore(Reason.MODALITY, facts)
+    if side is Side.EXTERNAL and request.ask is Ask.SUBSCRIBE and not facts.subscription.contact_watches:
+        if facts.blocked_by_name:
+            return _ignore(Reason.BLOCKED, facts)
+        known = facts.assignment is not None and facts.assignment.member.kind.value == "contact"
+        if facts.partner.strangers is Strangers.REFUSE and not known and not facts.subscription.person_watches:
+            return _ignore(Reason.STRANGER, facts)
+    return _deliver(request, facts)
+
+
+def _query(query: Query, side: Side, facts: Facts) -> Verdict:
+    """A question from outside is never forwarded: the gateway answers it; one from inside may ask for a card."""
+    if facts.partner is None or Modality.QUERIES not in facts.partner.modalities:
+        return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
+    if side is Side.EXTERNAL or query.kind in (QueryKind.CARD, QueryKind.PICTURE):
+        return _deliver(query, facts)
+    return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
+
+
+def _answer(answer: Answer, facts: Facts, permitted: Permission) -> Verdict:
+    """Builds the answer to a contact's question from what he may see; nothing of the present to whom is not subscribed."""
+    if facts.partner is None or Modality.QUERIES not in facts.partner.modalities:
+        return Verdict(Decision.DELIVER, Reason.MODALITY, facts.level.name, Answer(answer.query, None))
+    document = answer.document
+    if not isinstance(document, PresenceDocument):
+        return Verdict(Decision.DELIVER, Reason.NOT_PUBLISHED, facts.level.name, Answer(answer.query, None))
+    seen, withheld = disclosure(document, permitted)
+    if not facts.subscription.contact_watches:
+        withheld = {**withheld, **{name: Reason.NOT_SUBSCRIBED for name in seen if name in PRESENCE_FIELDS}}
+        seen = strip(seen, permitted.fields - PRESENCE_FIELDS)
+    return Verdict(
+        Decision.DELIVER,
+        Reason.ALLOWED,
+        facts.level.name,
+        Answer(answer.query, seen if len(seen) else None),
+        sent=seen.names,
+        withheld=withheld,
+    )

@@ -1,0 +1,69 @@
+"""THE TABLE: which field is seen at which level; and the only function that strips."""
+
+from collections.abc import Mapping
+
+from gateway.model.presence import FIELD_ORDER, Field, PresenceDocument
+
+STANDARD_LEVELS: Mapping[str, int] = {"blocked": 32000, "public": 100, "company": 200, "team": 300, "personal": 400}
+"""The five levels of Office Communicator 2007 and the numbers of their containers."""
+
+_ROWS = """
+availability   public company team personal
+show           public company team personal
+activity              company team personal
+note                  company team personal
+idle                  company team personal
+last_active           company team personal
+device                company team personal
+capabilities          company team personal
+display_name   public company team personal
+email          public company team personal
+title          public company team personal
+company        public company team personal
+department            company team personal
+office                company team personal
+phone.work            company team personal
+phone.mobile                  team personal
+phone.home                         personal
+phone.other                        personal
+address.work          company team personal
+address.home                       personal
+url                   company team personal
+photo                 company team personal
+location                      team personal
+time_zone             company team personal
+mood                               personal
+"""
+
+TABLE: Mapping[Field, frozenset[str]] = {
+    Field(name): frozenset(levels) for name, *levels in (row.split() for row in _ROWS.strip().splitlines())
+}
+"""A field is seen at the levels of its row and at no other; a field without a row is seen by nobody."""
+
+PRESENCE_FIELDS = frozenset(
+    {
+        Field.AVAILABILITY,
+        Field.SHOW,
+        Field.ACTIVITY,
+        Field.NOTE,
+        Field.IDLE,
+        Field.LAST_ACTIVE,
+        Field.DEVICE,
+        Field.CAPABILITIES,
+        Field.LOCATION,
+        Field.MOOD,
+    }
+)
+"""Fields that tell what the person is doing now: only a subscribed contact is entitled to them (RFC 6121 section 4)."""
+
+
+def fields_of(level: str) -> frozenset[Field]:
+    """Gives the fields that a standard level sees; an unknown level sees nothing."""
+    return frozenset(name for name, levels in TABLE.items() if level in levels)
+
+
+def strip(document: PresenceDocument, permitted: frozenset[Field]) -> PresenceDocument:
+    """Builds a document from those fields of another that are permitted; nothing else is ever looked at."""
+    return PresenceDocument(
+        (name, document[name]) for name in sorted(permitted, key=FIELD_ORDER.__getitem__) if name in document
+    )

@@ -1,0 +1,71 @@
+"""What the policy answers: a decision, its reason, and which fields go on."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from attrs import field, frozen
+
+from gateway.model.envelope import Content, Problem
+from gateway.model.presence import Field
+
+
+class Decision(Enum):
+    """Says what happens to an envelope."""
+
+    DELIVER = "deliver"
+    REFUSE = "refuse"
+    """Not delivered; the sender is told `Verdict.problem`."""
+    IGNORE = "ignore"
+    """Not delivered; the sender hears what he would hear from nobody: nothing."""
+
+
+class Reason(Enum):
+    """Names why something passed or did not; the same words in logs, metrics, the ledger and `explain`."""
+
+    ALLOWED = "allowed"
+    NOT_PUBLISHED = "not-published"
+    LEVEL = "level"
+    CEILING = "ceiling"
+    LOCK = "lock"
+    NOT_SUBSCRIBED = "not-subscribed"
+    BLOCKED = "blocked"
+    UNKNOWN_PARTNER = "unknown-partner"
+    NOT_ALLOWED_PERSON = "not-allowed-person"
+    MODALITY = "modality"
+    STRANGER = "stranger"
+    UNSOLICITED = "unsolicited"
+    NO_CHANGE = "no-change"
+    EMPTY = "empty"
+    RATE = "rate"
+    SIZE = "size"
+    QUEUE_FULL = "queue-full"
+    LINK_DOWN = "link-down"
+    TAP_FAILED = "tap-failed"
+    POLICY_ERROR = "policy-error"
+
+    __hash__ = object.__hash__
+
+
+@frozen
+class Permission:
+    """Says which fields one contact may see of one person, and why not the others."""
+
+    level: str
+    fields: frozenset[Field]
+    withheld: Mapping[Field, Reason]
+    """Every field that is not in `fields`, with the first rule that stands against it."""
+
+
+@frozen
+class Verdict:
+    """Is the whole decision about one envelope."""
+
+    decision: Decision
+    reason: Reason
+    level: str
+    content: Content | None = None
+    """What goes on, built from what is permitted; None unless the decision is DELIVER."""
+    problem: Problem | None = None
+    sent: frozenset[Field] = frozenset()
+    withheld: Mapping[Field, Reason] = field(factory=dict)
+    """Published fields that do not go on, each with the rule that stands against it."""
