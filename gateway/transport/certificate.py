@@ -1,0 +1,225 @@
+"""What a peer's certificate says, and whether it proves an XMPP domain (RFC 6120 13.7, RFC 9525, XEP-0178)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import TypeVar
+
+from attrs import frozen
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from OpenSSL import SSL
+from service_identity.exceptions import CertificateError
+from service_identity.hazmat import DNS_ID, SRV_ID, DNSPattern, SRVPattern
+
+from gateway.transport.names import a_label, same_domain
+
+XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
+DNS_SRV = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
+SRV_SERVICE = "_xmpp-server"
+UTF8_STRING = 0x0C
+IA5_STRING = 0x16
+
+INVALID_PURPOSE = 26
+CERT_REJECTED = 28
+# What a pin stands in for: 2, 20 and 21 unknown issuer, 18 self-signed, 19 self-signed issuer.
+UNANCHORED = frozenset({2, 18, 19, 20, 21})
+
+_MEANINGS = {
+    2: "its issuer is unknown",
+    10: "it or its issuer has expired",
+    9: "it or its issuer is not valid yet",
+    18: "it is self-signed",
+    19: "its issuer is self-signed and not trusted",
+    20: "its issuer is unknown",
+    21: "its issuer is unknown",
+    23: "it is revoked",
+    24: "an issuer in its chain is no certificate authority",
+    INVALID_PURPOSE: "it is issued for servers only (no clientAuth in its extended key usage)",
+    CERT_REJECTED: "its extended key usage does not permit this use",
+    47: "its names violate its issuer's name constraints",
+    66: "a key in its chain is too weak",
+    68: "a signature in its chain is too weak",
+}
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+@frozen(kw_only=True)
+class PeerCertificate:
+    """The parts of a peer's certificate that decisions need; `not_after` in POSIX seconds."""
+
+    dns_names: tuple[str, ...] = ()
+    srv_names: tuple[str, ...] = ()
+    xmpp_addrs: tuple[str, ...] = ()
+    spki_sha256: str = ""
+    fingerprint_sha256: str = ""
+    not_after: float = 0.0
+    chain_errors: frozenset[int] = frozenset()
+    has_client_eku: bool | None = None
+
+
+@frozen
+class Proof:
+    """How a certificate proved a domain: by a chain ("pkix") or a pin ("pin"), and by which form of name."""
+
+    how: str
+    name_form: str
+    fingerprint: str
+    not_after: float
+
+
+def peer_certificate(connection: SSL.Connection, errors: Iterable[int]) -> PeerCertificate | None:
+    """Returns what the peer presented, None if nothing; `errors` are the OpenSSL verify codes of its chain."""
+    presented = connection.get_peer_certificate()
+    return None if presented is None else read_certificate(presented.to_cryptography(), errors)
+
+
+def read_certificate(certificate: x509.Certificate, errors: Iterable[int] = ()) -> PeerCertificate:
+    """Extracts the names, hashes and dates; a name extension that cannot be parsed yields no names."""
+    names = _extension(certificate, x509.SubjectAlternativeName) or x509.SubjectAlternativeName([])
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PeerCertificate(
+        dns_names=tuple(names.get_values_for_type(x509.DNSName)),
+        srv_names=_other_names(names, DNS_SRV, IA5_STRING),
+        xmpp_addrs=_other_names(names, XMPP_ADDR, UTF8_STRING),
+        spki_sha256=hashlib.sha256(spki).hexdigest(),
+        fingerprint_sha256=hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest(),
+        not_after=certificate.not_valid_after_utc.timestamp(),
+        chain_errors=frozenset(errors),
+        has_client_eku=_has_usage(certificate, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH),
+    )
+
+
+def serves_only(certificate: x509.Certificate) -> bool:
+    """Says whether the extended key usage names serverAuth but not clientAuth, as public CAs now issue."""
+    server = _has_usage(certificate, x509.oid.ExtendedKeyUsageOID.SERVER_AUTH)
+    return server is True and _has_usage(certificate, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH) is False
+
+
+def proves(
+    certificate: PeerCertificate,
+    domain: str,
+    *,
+    pins: frozenset[str] = frozenset(),
+    accept_server_only_eku: bool,
+    now: float,
+) -> Proof | None:
+    """Returns the proof that the certificate's holder speaks for the domain, or None.
+
+    Names are compared in the order SRV-ID, DNS-ID, XmppAddr; the subject's CN never counts (RFC 6120 13.7.1.2).
+    `pins` are SHA-256 hashes (hex) of public keys: one of them must fit, and then no trusted issuer is needed.
+    """
+    verdict = _judge(certificate, domain, pins, accept_server_only_eku, now)
+    return verdict if isinstance(verdict, Proof) else None
+
+
+def explain_failure(
+    certificate: PeerCertificate | None,
+    domain: str,
+    *,
+    pins: frozenset[str] = frozenset(),
+    accept_server_only_eku: bool,
+    now: float,
+) -> str:
+    """Says in one sentence why `proves` returns None, or that it does not."""
+    if certificate is None:
+        return f"The peer presented no certificate for {domain}."
+    verdict = _judge(certificate, domain, pins, accept_server_only_eku, now)
+    if isinstance(verdict, Proof):
+        return f"The certificate proves {domain} ({verdict.how}, {verdict.name_form})."
+    return f"The certificate does not prove {domain}: {verdict}."
+
+
+def _judge(
+    certificate: PeerCertificate, domain: str, pins: frozenset[str], accept_server_only_eku: bool, now: float
+) -> Proof | str:
+    if now >= certificate.not_after:
+        return "it has expired"
+    if pins and certificate.spki_sha256 not in {pin.lower() for pin in pins}:
+        return f"its public key {certificate.spki_sha256} is not the pinned one"
+    forgiven = UNANCHORED if pins else frozenset()
+    if accept_server_only_eku:
+        forgiven |= {INVALID_PURPOSE}
+    if failures := certificate.chain_errors - forgiven:
+        return " and ".join(_MEANINGS.get(code, f"OpenSSL verify error {code}") for code in sorted(failures))
+    if (form := _name_form(certificate, domain)) is None:
+        return f"its names are {_names(certificate)}"
+    return Proof("pin" if pins else "pkix", form, certificate.fingerprint_sha256, certificate.not_after)
+
+
+def _name_form(certificate: PeerCertificate, domain: str) -> str | None:
+    """Returns which form of name matches: "SRV-ID", "DNS-ID", "XmppAddr" or none."""
+    try:
+        name = a_label(domain)
+        dns, srv = DNS_ID(name), SRV_ID(f"{SRV_SERVICE}.{name}")
+    except (ValueError, CertificateError):
+        return None
+    if any(srv.verify(pattern) for pattern in _patterns(SRVPattern, certificate.srv_names)):
+        return "SRV-ID"
+    if any(dns.verify(pattern) for pattern in _patterns(DNSPattern, certificate.dns_names)):
+        return "DNS-ID"
+    if any(same_domain(address, name) for address in certificate.xmpp_addrs):
+        return "XmppAddr"
+    return None
+
+
+_Pattern = TypeVar("_Pattern", DNSPattern, SRVPattern)
+
+
+def _patterns(form: type[_Pattern], names: Iterable[str]) -> list[_Pattern]:
+    """Parses what can be parsed: one broken name does not spoil its neighbours."""
+    patterns = []
+    for name in names:
+        # The pattern classes trim white space and index the first byte unasked.
+        if name.strip() != name or not name or not name.isascii():
+            continue
+        try:
+            patterns.append(form.from_bytes(name.encode("ascii")))
+        except CertificateError:
+            continue
+    return patterns
+
+
+def _names(certificate: PeerCertificate) -> str:
+    names = dict.fromkeys((*certificate.dns_names, *certificate.srv_names, *certificate.xmpp_addrs))
+    shown = [name for name in names if name.isprintable()][:8]
+    return ", ".join(shown) + (" and others" if len(names) > len(shown) else "") if shown else "none"
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return None
+
+
+def _has_usage(certificate: x509.Certificate, usage: x509.ObjectIdentifier) -> bool | None:
+    usages = _extension(certificate, x509.ExtendedKeyUsage)
+    return None if usages is None else usage in usages
+
+
+def _other_names(names: x509.SubjectAlternativeName, kind: x509.ObjectIdentifier, tag: int) -> tuple[str, ...]:
+    others = names.get_values_for_type(x509.OtherName)
+    texts = (_decode_string(other.value, tag) for other in others if other.type_id == kind)
+    return tuple(text for text in texts if text is not None)
+
+
+def encode_string(tag: int, text: str) -> bytes:
+    """Returns a DER string of the given tag, of at most 255 bytes."""
+    content = text.encode("utf-8" if tag == UTF8_STRING else "ascii")
+    if len(content) > 255:
+        raise ValueError("name too long")
+    return bytes((tag, len(content)) if len(content) < 128 else (tag, 0x81, len(content))) + content
+
+
+def _decode_string(der: bytes, tag: int) -> str | None:
+    for header in (2, 3):
+        try:
+            text = der[header:].decode("utf-8" if tag == UTF8_STRING else "ascii")
+            if encode_string(tag, text) == der:
+                return text
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,266 @@
+"""Where an XMPP domain is served: SRV records, addresses, and which of them may be dialled (RFC 6120 3.2, XEP-0368)."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from gateway.errors import GatewayError
+from gateway.transport.names import a_label
+from gateway.transport.queries import Failed, Queries, Records, is_address
+
+XMPP_PORT = 5269
+MOST_TARGETS = 8
+MOST_ADDRESSES = 8
+MOST_WAITING = 256
+MOST_CACHED = 4096
+LONGEST_KEPT = 3600.0
+NOTHING_KEPT = 60.0
+FAILURE_KEPT = 30.0
+_THREADS = 4
+_PREFIX_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class LookupFailed(GatewayError):
+    """Says why a domain's servers cannot be named."""
+
+
+class NotFound(LookupFailed):
+    """The domain, or every address of its servers, does not exist or may not be dialled."""
+
+
+class ServiceNotOffered(LookupFailed):
+    """The domain says with the target "." that it has no XMPP servers (RFC 2782)."""
+
+
+class ResolverFailed(LookupFailed):
+    """The name servers did not answer, or answered with a failure; later the answer may be another."""
+
+
+@frozen
+class Target:
+    """One server of a domain, with the addresses that may be dialled, the preferred ones first."""
+
+    host: str
+    port: int
+    direct_tls: bool
+    addresses: tuple[str, ...] = ()
+
+
+@frozen
+class SrvRecord:
+    """One SRV record (RFC 2782); `direct_tls` marks those of `_xmpps-server` (XEP-0368)."""
+
+    priority: int
+    weight: int
+    target: Target
+
+
+@frozen
+class _Found:
+    records: tuple[SrvRecord, ...]
+    seconds: float
+
+
+@define
+class _Kept:
+    outcome: _Found | LookupFailed
+    until: float
+
+
+def public_only(address: str) -> bool:
+    """Says whether an address belongs to the public internet: not private, local or multicast, however wrapped."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    inner = _embedded(ip) if isinstance(ip, ipaddress.IPv6Address) else None
+    if inner is not None and not public_only(str(inner)):
+        return False
+    mapped = isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None
+    return mapped or (ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified))
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Returns the IPv4 address that packets to this IPv6 address end up at, if any."""
+    if ip in _PREFIX_NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+def in_srv_order(records: Sequence[SrvRecord], draw: random.Random) -> list[SrvRecord]:
+    """Orders records by priority, and within one by weighted chance (RFC 2782, "Usage rules")."""
+    ordered: list[SrvRecord] = []
+    for priority in sorted({record.priority for record in records}):
+        # Those without weight come first, so that they keep a small chance.
+        waiting = sorted((record for record in records if record.priority == priority), key=lambda r: r.weight)
+        while waiting:
+            ordered.append(waiting.pop(_drawn(waiting, draw)))
+    return ordered
+
+
+def _drawn(waiting: Sequence[SrvRecord], draw: random.Random) -> int:
+    mark, running = draw.randint(0, sum(record.weight for record in waiting)), 0
+    for place, record in enumerate(waiting):
+        running += record.weight
+        if running >= mark:
+            return place
+    return len(waiting) - 1
+
+
+@define(eq=False)
+class Resolver:
+    """Looks domains up in a few threads, keeps answers for their time to live, and asks once for askers at once.
+
+    `nameservers` None means the system's; `timeout` is in seconds and holds for each question.
+    """
+
+    _reactor: Any
+    nameservers: Sequence[str] | None = None
+    timeout: float = 5.0
+    port: int = 53
+    address_filter: Callable[[str], bool] = public_only
+    draw: random.Random = field(factory=random.SystemRandom)
+    _queries: Queries = field(init=False)
+    _threads: ThreadPool = field(init=False)
+    _kept: OrderedDict[str, _Kept] = field(init=False, factory=OrderedDict)
+    _waiting: dict[str, list[Deferred[None]]] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._queries = Queries.configured(self.nameservers, self.timeout, self.port)
+        self._threads = ThreadPool(1, _THREADS, "resolver")
+        self._threads.start()
+
+    def stop(self) -> None:
+        """Ends the threads; waits for questions under way, at most a few times `timeout`."""
+        self._threads.stop()
+
+    async def xmpp_targets(self, domain: str) -> list[Target]:
+        """Returns the domain's servers in the order in which to try them; raises LookupFailed.
+
+        Port 5269 of the domain itself is tried only if the domain has no SRV record at all.
+        """
+        try:
+            name = a_label(domain)
+        except ValueError:
+            raise NotFound(f"{domain!r} is not a domain name") from None
+        kept = self._kept.get(name)
+        if kept is None or kept.until <= self._reactor.seconds():
+            kept = await self._look_up(name)
+        if isinstance(kept.outcome, LookupFailed):
+            raise type(kept.outcome)(str(kept.outcome))
+        return [record.target for record in in_srv_order(kept.outcome.records, self.draw)]
+
+    async def _look_up(self, name: str) -> _Kept:
+        if name in self._waiting:
+            asked: Deferred[None] = Deferred()
+            self._waiting[name].append(asked)
+            await asked
+            return self._kept.get(name) or _Kept(ResolverFailed(f"{name}: the question was given up"), 0.0)
+        if len(self._waiting) >= MOST_WAITING:
+            return _Kept(ResolverFailed(f"{name}: too many questions under way"), 0.0)
+        self._waiting[name] = []
+        try:
+            outcome = await deferToThreadPool(self._reactor, self._threads, self._find, name)
+            return self._keep(name, outcome)
+        finally:
+            for asked in self._waiting.pop(name):
+                if not asked.called:
+                    asked.callback(None)
+
+    def _keep(self, name: str, outcome: _Found | LookupFailed) -> _Kept:
+        kept = _Kept(outcome, self._reactor.seconds() + _seconds_kept(outcome))
+        self._kept[name] = kept
+        self._kept.move_to_end(name)
+        if len(self._kept) > MOST_CACHED:
+            self._kept.popitem(last=False)
+        return kept
+
+    # -- in a thread from here on ------------------------------------------------------------------------------
+
+    def _find(self, name: str) -> _Found | LookupFailed:
+        try:
+            return self._located(name)
+        except LookupFailed as error:
+            return error
+
+    def _located(self, name: str) -> _Found:
+        queries = self._queries.until_deadline()
+        if is_address(name):
+            return self._addressed(queries, name, [SrvRecord(0, 0, Target(name, XMPP_PORT, False))], LONGEST_KEPT)
+        records, seconds = _srv_records(queries, name)
+        if not records:
+            records = [SrvRecord(0, 0, Target(name, XMPP_PORT, False))]
+        return self._addressed(queries, name, records, seconds)
+
+    def _addressed(self, queries: Queries, name: str, records: list[SrvRecord], seconds: float) -> _Found:
+        """Adds the addresses that may be dialled; records left without any fall away."""
+        found, notes, failed = [], [], False
+        known: dict[str, Records[str]] = {}
+        for record in sorted(records, key=lambda r: r.priority)[:MOST_TARGETS]:
+            host = record.target.host
+            try:
+                answer = known.get(host) or known.setdefault(host, queries.addresses(host))
+            except Failed as error:
+                failed = True
+                notes.append(str(error))
+                continue
+            seconds = min(seconds, answer.seconds)
+            allowed = tuple(address for address in answer.values if self.address_filter(address))[:MOST_ADDRESSES]
+            refused = [address for address in answer.values if not self.address_filter(address)]
+            notes.extend(f"{host} has address {address}, which may not be dialled" for address in refused)
+            if allowed:
+                found.append(evolve(record, target=evolve(record.target, addresses=allowed)))
+            elif not refused:
+                notes.append(f"{host} has no address")
+        if found:
+            return _Found(tuple(found), seconds)
+        raise (ResolverFailed if failed else NotFound)(f"{name}: " + "; ".join(dict.fromkeys(notes)))
+
+
+def _srv_records(queries: Queries, name: str) -> tuple[list[SrvRecord], float]:
+    """Returns both kinds of records together; one kind is enough if the other's question fails."""
+    records: list[SrvRecord] = []
+    failures: list[str] = []
+    refused, seconds = False, LONGEST_KEPT
+    for service, direct_tls in (("_xmpps-server", True), ("_xmpp-server", False)):
+        try:
+            answer = queries.services(f"{service}._tcp.{name}")
+        except Failed as error:
+            failures.append(str(error))
+            continue
+        seconds = min(seconds, answer.seconds)
+        for priority, weight, port, host in answer.values:
+            if host == "":
+                refused = True
+            elif port:
+                records.append(SrvRecord(priority, weight, Target(host, port, direct_tls)))
+    if records:
+        return records, seconds
+    if failures:
+        raise ResolverFailed(f"{name}: " + "; ".join(failures))
+    if refused:
+        raise ServiceNotOffered(f"{name} says that it has no XMPP servers")
+    return [], seconds
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _seconds_kept(outcome: _Found | LookupFailed) -> float:
+    if isinstance(outcome, _Found):
+        return min(max(outcome.seconds, 1.0), LONGEST_KEPT)
+    return FAILURE_KEPT if isinstance(outcome, ResolverFailed) else NOTHING_KEPT
