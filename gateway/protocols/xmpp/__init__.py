@@ -1,0 +1,1 @@
+"""XMPP, sans-IO: bytes and the time in, events and bytes out."""
