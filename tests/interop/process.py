@@ -1,0 +1,96 @@
+"""A process of the lab: its log file, its end, its second start."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from attrs import define, field
+
+
+class LabError(Exception):
+    """Says what in the lab did not come up, with the end of its log."""
+
+
+@define
+class Process:
+    """One program with its output in `output`; a session of its own, so that a signal reaches all of it."""
+
+    name: str
+    argv: list[str]
+    output: Path
+    environment: Mapping[str, str] = field(factory=dict)
+    folder: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    _popen: "subprocess.Popen[bytes] | None" = field(init=False, default=None)
+
+    def start(self) -> None:
+        """Start it; does not wait until it serves."""
+        if self.running():
+            raise LabError(f"{self.name} runs already")
+        with self.output.open("ab") as output:
+            self._popen = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The id of the process; raises LabError before the first start."""
+        if self._popen is None:
+            raise LabError(f"{self.name} was never started")
+        return self._popen.pid
+
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit status, negative for a signal; None while it runs."""
+        return None if self._popen is None else self._popen.poll()
+
+    def stop(self, timeout: float = 5.0) -> int | None:
+        """Ask it to end, insist after `timeout` seconds; the exit status."""
+        self._signal(self.stop_signal)
+        if self._popen is not None:
+            try:
+                self._popen.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self.exit_code
+
+    def kill(self) -> None:
+        """End it at once, without a chance to tidy up."""
+        self._signal(signal.SIGKILL)
+        if self._popen is not None:
+            self._popen.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._popen is not None and self._popen.poll() is None:
+            os.killpg(self._popen.pid, number)
+
+    def text(self) -> str:
+        """Everything it wrote."""
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
+
+    def await_ready(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Wait until `ready()`, at most `timeout` seconds; raises LabError, at once when the process ends."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if not self.running():
+                raise LabError(f"{self.name} ended with {self.exit_code}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.name} is not ready after {timeout} s:\n{self.tail()}")
+            time.sleep(0.05)
+
+    def tail(self, lines: int = 30) -> str:
+        """The last lines it wrote."""
+        return "\n".join(self.text().splitlines()[-lines:])
