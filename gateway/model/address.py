@@ -82,6 +82,8 @@ def normal_domain(text: str) -> str:
         idna.encode(unicode_form)
     except (idna.IDNAError, UnicodeError) as problem:
         raise AddressError(f"{text!r} is not a domain name: {problem}") from None
+    if unicode_form.endswith("."):  # idna keeps a final dot, and knows four of them: two keys for one domain
+        raise AddressError(f"{text!r} is not a domain name: Empty Label")
     return _bounded(unicode_form, "domain")
 
 
@@ -131,7 +133,7 @@ def _ipv6(text: str, whole: str) -> str:
         literal = ip_address(text)
     except ValueError:
         raise AddressError(f"{whole!r} is not an address literal") from None
-    if not isinstance(literal, IPv6Address):
+    if not isinstance(literal, IPv6Address) or literal.scope_id is not None:  # a scope may hold any character
         raise AddressError(f"{whole!r} is not an IPv6 literal")
     return str(literal)
 

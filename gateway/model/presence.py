@@ -56,8 +56,8 @@ Texts = tuple[tuple[str, str], ...]
 class Activity:
     """Says what a person is doing: a general word, a more specific one, a text (XEP-0108, RFC 4480)."""
 
-    general: str
-    specific: str = ""
+    general: str = field(repr=False)
+    specific: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
 
 
@@ -65,15 +65,19 @@ class Activity:
 class Mood:
     """Says how a person feels: one word of the vocabulary and a text (XEP-0107, RFC 4480)."""
 
-    value: str
+    value: str = field(repr=False)
     text: str = field(default="", repr=False)
+
+
+def _copied(parts: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(parts)
 
 
 @frozen
 class Place:
     """Says where a person is, in words; never in coordinates (XEP-0080 civil elements)."""
 
-    parts: Mapping[str, str] = field(repr=False)
+    parts: Mapping[str, str] = field(repr=False, converter=_copied, hash=False)
     """Element name ('building', 'room', 'locality', ...) to its text."""
 
 
@@ -189,3 +193,5 @@ class Presence:
 
     document: PresenceDocument
     priority: int = 0
+    changed: frozenset[Field] | None = None
+    """Fields that differ from what the recipient was last told; None when that is not known."""

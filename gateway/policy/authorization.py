@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
-from gateway.model.envelope import Answer, Content, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import Message, MessageKind
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, State, Subscription
@@ -37,7 +37,7 @@ class Facts:
 
 
 def permission(facts: Facts) -> Permission:
-    """Says which fields the contact may see: lock, then ceiling, then level; each can only take away."""
+    """Says which fields the contact may see: lock, then level, then ceiling; each can only take away."""
     withheld: dict[Field, Reason] = {}
     for name in Field:
         reason = _against(name, facts)
@@ -52,15 +52,20 @@ def _against(name: Field, facts: Facts) -> Reason | None:
         return Reason.UNKNOWN_PARTNER
     if facts.blocked:
         return Reason.BLOCKED
-    if any(lock.field is name and lock.partner in ("", facts.partner.name) for lock in facts.locks):
+    if any(lock.field is name and _is_for(lock, facts.partner) for lock in facts.locks):
         return Reason.LOCK
     if name not in facts.level.fields:
         return Reason.LEVEL
     return None if name in facts.partner.ceiling else Reason.CEILING
 
 
+def _is_for(lock: Lock, partner: Partner) -> bool:
+    """A lock that names any of a partner's domains holds for the partner."""
+    return lock.partner in ("", partner.name) or lock.partner in partner.domains
+
+
 def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdict:
-    """Decides about one envelope; `permitted` is `permission(facts)`, which the caller may keep while the facts stand."""
+    """Decides about one envelope; `permitted` is `permission(facts)`, kept by the caller while the facts stand."""
     if facts.partner is None:
         return _refuse(Reason.UNKNOWN_PARTNER, facts, Problem.REMOTE_SERVER_NOT_FOUND)
     content = envelope.content
@@ -75,10 +80,12 @@ def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdic
     if isinstance(content, Subscription):
         return _subscription(content, envelope.side, facts)
     if isinstance(content, Answer):
-        return _answer(content, facts, permitted)
+        return _answer(content, envelope.side, facts, permitted)
     if isinstance(content, Query):
         return _query(content, envelope.side, facts)
-    return _deliver(content, facts)
+    if isinstance(content, Bounce):
+        return _bounce(content, envelope.side, facts)
+    return _refuse(Reason.POLICY_ERROR, facts, Problem.FEATURE_NOT_IMPLEMENTED)
 
 
 def _deliver(content: Content, facts: Facts) -> Verdict:
@@ -178,10 +185,41 @@ def _query(query: Query, side: Side, facts: Facts) -> Verdict:
     return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
 
 
-def _answer(answer: Answer, facts: Facts, permitted: Permission) -> Verdict:
-    """Builds the answer to a contact's question from what he may see; nothing of the present to whom is not subscribed."""
+_ABOUT_THE_PERSON = frozenset(
+    {
+        Problem.FORBIDDEN,
+        Problem.GONE,
+        Problem.ITEM_NOT_FOUND,
+        Problem.JID_MALFORMED,
+        Problem.NOT_ALLOWED,
+        Problem.NOT_AUTHORIZED,
+        Problem.RECIPIENT_UNAVAILABLE,
+        Problem.REDIRECT,
+        Problem.REGISTRATION_REQUIRED,
+        Problem.SUBSCRIPTION_REQUIRED,
+    }
+)
+"""Problems that tell somebody outside whether a person exists, is there, or has blocked him."""
+
+
+def _bounce(bounce: Bounce, side: Side, facts: Facts) -> Verdict:
+    """To the outside the blocked, the absent and the unknown answer alike, and in no words of the inside."""
+    if side is Side.EXTERNAL:
+        return _ignore(Reason.BLOCKED, facts) if facts.blocked_by_name else _deliver(bounce, facts)
+    problem = Problem.SERVICE_UNAVAILABLE if bounce.problem in _ABOUT_THE_PERSON else bounce.problem
+    return _deliver(Bounce(bounce.of, bounce.id, problem), facts)
+
+
+def _answer(answer: Answer, side: Side, facts: Facts, permitted: Permission) -> Verdict:
+    """Builds the answer to a contact's question from what he may see.
+
+    Somebody who is not subscribed learns nothing of the present. A contact's answer about himself comes in whole: our
+    levels say what leaves.
+    """
     if facts.partner is None or Modality.QUERIES not in facts.partner.modalities:
         return Verdict(Decision.DELIVER, Reason.MODALITY, facts.level.name, Answer(answer.query, None))
+    if side is Side.EXTERNAL and not facts.blocked_by_name:
+        return _deliver(answer, facts)
     document = answer.document
     if not isinstance(document, PresenceDocument):
         return Verdict(Decision.DELIVER, Reason.NOT_PUBLISHED, facts.level.name, Answer(answer.query, None))

@@ -36,7 +36,7 @@ class Effective:
 
 
 def effective(settings: Iterable[Setting], default: Any) -> Effective:
-    """Gives the value of the strongest layer that locks it; else that of the weakest layer that sets it; else the default."""
+    """Gives the value of the strongest layer that locks it; else of the weakest that sets it; else the default."""
     ordered = sorted(settings, key=lambda setting: setting.layer)
     for setting in ordered:
         if setting.locked:
