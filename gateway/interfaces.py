@@ -1,0 +1,85 @@
+"""What a plugin implements, and what the house offers it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from gateway.model.address import Address
+from gateway.model.envelope import Envelope, Problem, QueryKind
+from gateway.model.presence import PresenceDocument
+from gateway.policy.verdict import Verdict
+
+
+class Leg(Protocol):
+    """Speaks one protocol with the partners outside, with the organisation's own server inside, or with both."""
+
+    def start(self) -> Awaitable[None]:
+        """Opens what the configuration names; raises GatewayError when that is impossible."""
+
+    def deliver(self, envelope: Envelope) -> bool:
+        """Takes an envelope for the other side of where it came from: sends it (True), or keeps it until a link is up.
+
+        What cannot be delivered comes back through `House.undeliverable`.
+        """
+
+    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
+        """Asks the inside server what is published about a person, in the name of a contact; None when it does not say."""
+
+    def preview(self, envelope: Envelope) -> str:
+        """Gives the bytes, as text, that `deliver` would put on the wire for an envelope."""
+
+    def reload(self, config: Any) -> None:
+        """Takes a new configuration; links that it does not touch stay up."""
+
+    def stop(self) -> Awaitable[None]:
+        """Closes every link cleanly, in bounded time."""
+
+
+class Tap(Protocol):
+    """Sees every envelope and its verdict; can change neither."""
+
+    required: bool
+    """When true, an envelope that cannot be recorded is not delivered."""
+
+    def record(self, received: Envelope, verdict: Verdict) -> None:
+        """Records one decision; an exception from a required tap refuses the envelope."""
+
+
+class House(Protocol):
+    """Is what a leg may ask of the house."""
+
+    def receive(self, envelope: Envelope) -> None:
+        """Takes what came from a peer that proved the sender's domain: looks up, authorizes, records, delivers."""
+
+    def reconsider(self, envelope: Envelope) -> Envelope | None:
+        """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
+
+    def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
+        """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
+
+    def link_opened(self, local: str, remote: str) -> None:
+        """Says that stanzas for a domain pair can leave again."""
+
+    def link_lost(self, local: str, remote: str) -> None:
+        """Says that the presence last heard from `remote` can no longer be trusted."""
+
+
+@frozen
+class Surroundings:
+    """Is what every plugin is built with."""
+
+    house: House
+    config: Any
+    """The whole `gateway.config.Config`."""
+    reactor: Any
+    now: Callable[[], float]
+    """Posix seconds."""
+    metrics: Any
+    """The `gateway.metrics.Metrics` in force."""
+    secret: Callable[[str], bytes]
+    """Gives a named secret that is made once and kept."""
+
+
+Build = Callable[[Surroundings], Leg]
+"""What a leg's entry point names."""

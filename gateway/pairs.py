@@ -1,0 +1,165 @@
+"""What the house knows of each pair: an inside person and an outside contact."""
+
+import hmac
+from base64 import b32encode
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
+from typing import Protocol
+
+from attrs import define, field
+
+from gateway.model.address import Address
+from gateway.model.presence import OFFLINE, Presence, PresenceDocument
+from gateway.model.subscription import State
+from gateway.policy.access_level import AccessLevel, Assignment, Network, resolve
+from gateway.policy.authorization import Facts, permission
+from gateway.policy.partners import Lock, Partner, Partners
+from gateway.policy.verdict import Permission
+
+NEVER = float("inf")
+
+
+class Assignments(Protocol):
+    """Is where the assignments of people are kept."""
+
+    def of(self, owner: str) -> Iterable[Assignment]:
+        """Gives the assignments of one person, or of everybody for an empty owner."""
+
+
+class Subscriptions(Protocol):
+    """Is where subscriptions are kept."""
+
+    def state(self, person: str, contact: str) -> State:
+        """Gives the state between two bare addresses."""
+
+
+@define(eq=False)
+class Pair:
+    """Is one inside person and one outside contact, both bare, and what passes between them now."""
+
+    person: Address
+    contact: Address
+    token: str
+    """The person's resource as this partner sees it: opaque, the same for all contacts of one partner."""
+    facts: Facts
+    permission: Permission
+    valid_until: float = NEVER
+    """Posix seconds at which an assignment ends and the facts must be looked up again."""
+    endpoint: Address | None = None
+    """The full address from which the person last wrote to the contact; answers go there."""
+    endpoints: dict[str, Presence] = field(factory=dict)
+    """What the inside server last sent to this contact, by the person's resource."""
+    last: PresenceDocument | None = None
+    """What the contact was last told; None when that is not known."""
+    heard: set[str] = field(factory=set)
+    """The contact's resources that the person believes to be available."""
+
+    @property
+    def idle(self) -> bool:
+        """Says whether forgetting the pair would lose nothing that cannot be looked up again."""
+        return not self.endpoints and not self.heard and self.last in (None, OFFLINE)
+
+    @property
+    def alias(self) -> Address:
+        """Gives the person's address as the contact sees it."""
+        return self.person.at(self.token)
+
+
+@define
+class Rules:
+    """Is the policy in force, as the configuration gives it."""
+
+    partners: Partners
+    levels: dict[str, AccessLevel]
+    default_level: str
+    locks: tuple[Lock, ...]
+    assignments: tuple[Assignment, ...]
+    domains: frozenset[str]
+    """The organisation's own address domains."""
+
+
+class PairBook:
+    """Finds the pair of two addresses, and keeps its facts until something changes them."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        assignments: Assignments,
+        subscriptions: Subscriptions,
+        secret: bytes,
+        now: Callable[[], float],
+        most: int = 200_000,
+    ) -> None:
+        self.rules = rules
+        self.epoch = 1
+        self._assignments = assignments
+        self._subscriptions = subscriptions
+        self._secret = secret
+        self._now = now
+        self._most = most
+        self._pairs: dict[tuple[str, str], Pair] = {}
+        self._of_person: dict[str, dict[str, Pair]] = {}
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(list(self._pairs.values()))
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def of(self, person: Address, contact: Address) -> Pair:
+        """Gives the pair of two addresses, full or bare, with facts that hold now."""
+        key = (person.bare, contact.bare)
+        pair = self._pairs.get(key)
+        if pair is None:
+            return self._made(*key)
+        if pair.valid_until <= self._now():
+            self.refresh(pair)
+        return pair
+
+    def of_person(self, person: str) -> list[Pair]:
+        """Gives every known pair of one bare address."""
+        return list(self._of_person.get(person, {}).values())
+
+    def refresh(self, pair: Pair) -> None:
+        """Looks the facts of a pair up again."""
+        pair.facts, pair.valid_until = self._facts(pair.person, pair.contact)
+        pair.permission = permission(pair.facts)
+
+    def take(self, rules: Rules) -> None:
+        """Puts new rules in force for every pair."""
+        self.rules = rules
+        self.epoch += 1
+        for pair in self:
+            self.refresh(pair)
+
+    def _made(self, person: Address, contact: Address) -> Pair:
+        facts, until = self._facts(person, contact)
+        partner = facts.partner.name if facts.partner else ""
+        pair = Pair(person, contact, self._token(person, partner), facts, permission(facts), until)
+        if facts.partner is not None:
+            if len(self._pairs) >= self._most:
+                self._forget_idle()
+            self._pairs[(person, contact)] = pair
+            self._of_person.setdefault(person, {})[contact] = pair
+        return pair
+
+    def _forget_idle(self) -> None:
+        for pair in self:
+            if pair.idle:
+                del self._pairs[(pair.person, pair.contact)]
+                del self._of_person[pair.person][pair.contact]
+
+    def _facts(self, person: Address, contact: Address) -> tuple[Facts, float]:
+        rules, now = self.rules, self._now()
+        partner: Partner | None = rules.partners.of(contact.domain)
+        entries = [*self._assignments.of(person), *self._assignments.of(""), *rules.assignments]
+        mine = [entry for entry in entries if entry.owner in ("", person, person.domain)]
+        network = partner.network if partner else Network.FEDERATION
+        found = resolve(mine, contact, network, rules.levels, rules.default_level, now)
+        state = self._subscriptions.state(person, contact)
+        ends = [entry.until for entry in mine if entry.until is not None and entry.until > now]
+        return Facts(partner, found.level, found.assignment, state, rules.locks), min(ends, default=NEVER)
+
+    def _token(self, person: Address, partner: str) -> str:
+        digest = hmac.new(self._secret, f"{person}\0{partner}".encode(), sha256).digest()
+        return b32encode(digest[:10]).decode("ascii").lower()

@@ -1,0 +1,198 @@
+"""Why one contact sees one field of one person, or does not: the same facts that the decision reads, in words."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+
+from attrs import evolve, frozen
+
+from gateway.model.presence import Field, PresenceDocument
+from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment, MemberKind, Origin
+from gateway.policy.authorization import Facts, permission
+from gateway.policy.partners import Lock, Modality, Partner
+from gateway.policy.verdict import Reason
+
+
+class Outcome(Enum):
+    """Says what becomes of one field on its way to one contact."""
+
+    SENT = "sent"
+    COARSENED = "coarsened"
+    """The contact sees the idle time in quarters of an hour, because the exact time is withheld."""
+    WITHHELD = "withheld"
+    NOT_PUBLISHED = "not-published"
+
+
+@frozen
+class Step:
+    """Is one rule that was looked at, and what it said."""
+
+    name: str
+    finding: str
+
+
+@frozen
+class Explanation:
+    """Says what becomes of one field, why, what was looked at in which order, and what would change it."""
+
+    outcome: Outcome
+    reason: Reason
+    steps: tuple[Step, ...]
+    would_allow: str | None
+    """The smallest change that makes the field visible once it is published; None when nothing stands against it."""
+
+
+def explain(
+    facts: Facts, document: PresenceDocument, field: Field, levels: Mapping[str, AccessLevel], contact: str = ""
+) -> Explanation:
+    """Explains what a presence update carries of one field; `contact` is the name that the advice uses."""
+    outcome, reason = _fate(facts, document, field)
+    return Explanation(outcome, reason, _steps(facts, document, field), _advice(facts, document, field, levels, contact))
+
+
+def _fate(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Outcome, Reason]:
+    against = _against(facts, field)
+    if field not in document:
+        return Outcome.NOT_PUBLISHED, against or Reason.NOT_PUBLISHED
+    if against is None and not document.available:
+        against = Reason.NOT_PUBLISHED
+    if against is not None:
+        return Outcome.WITHHELD, against
+    if field is Field.IDLE and Field.LAST_ACTIVE not in permission(facts).fields:
+        return Outcome.COARSENED, Reason.ALLOWED
+    return Outcome.SENT, Reason.ALLOWED
+
+
+def _against(facts: Facts, field: Field) -> Reason | None:
+    """Gives the rule that stands against a field in a presence update: its own, or the one against availability."""
+    permitted = permission(facts)
+    if facts.partner is not None and Modality.PRESENCE not in facts.partner.modalities:
+        return Reason.MODALITY
+    return permitted.withheld.get(field) or permitted.withheld.get(Field.AVAILABILITY)
+
+
+def _steps(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Step, ...]:
+    visible = _against(facts, field) is None and field in document and document.available
+    return (
+        Step("partner", _partner_finding(facts.partner)),
+        Step("lock", _lock_finding(facts, field)),
+        Step("published", _published_finding(document, field)),
+        Step("level", f"{_level_source(facts)}; {_names(facts.level.name, field, facts.level.fields)}"),
+        Step("ceiling", _ceiling_finding(facts.partner, field)),
+        Step("field set", f"{field.value} is {'in' if visible else 'not in'} what goes to the contact"),
+    )
+
+
+def _partner_finding(partner: Partner | None) -> str:
+    if partner is None:
+        return "the contact's domain belongs to no partner"
+    if Modality.PRESENCE not in partner.modalities:
+        return f"{partner.name}, whose profile does not include presence"
+    return partner.name
+
+
+def _lock_finding(facts: Facts, field: Field) -> str:
+    locks = _locks(facts, field)
+    if not locks:
+        return f"{field.value} is not locked"
+    return f"{field.value} is locked for {' and '.join(lock.partner or 'all partners' for lock in locks)}"
+
+
+def _published_finding(document: PresenceDocument, field: Field) -> str:
+    if field not in document:
+        return f"{field.value} is not published"
+    return f"{field.value} is published" + ("" if document.available else ", but the person is not available")
+
+
+def _level_source(facts: Facts) -> str:
+    given = facts.assignment
+    if given is None:
+        return f"{facts.level.name} by default"
+    author = {Origin.PERSON: "the person", Origin.ADMINISTRATOR: "the administrator", Origin.DEFAULT: "the default"}
+    since = f" since {_utc(given.since)}" if given.since is not None else ""
+    until = f" until {_utc(given.until)}" if given.until is not None else ""
+    missing = f" (given as {given.level}, which does not exist)" if given.level != facts.level.name else ""
+    return f"{facts.level.name}{missing}, set by {author[given.origin]} for {given.member}{since}{until}"
+
+
+def _ceiling_finding(partner: Partner | None, field: Field) -> str:
+    if partner is None:
+        return "no partner, no ceiling"
+    return _names(f"the ceiling {partner.ceiling_name}".rstrip(), field, partner.ceiling)
+
+
+def _names(whose: str, field: Field, fields: frozenset[Field]) -> str:
+    return f"{whose} {'includes' if field in fields else 'does not include'} {field.value}"
+
+
+def _locks(facts: Facts, field: Field) -> tuple[Lock, ...]:
+    """Gives the locks without which the field would not be locked, by asking the decision itself about each."""
+    return tuple(
+        lock
+        for lock in facts.locks
+        if lock.field is field and facts.partner is not None and _holds(lock, facts.partner)
+    )
+
+
+def _holds(lock: Lock, partner: Partner) -> bool:
+    return lock.partner in ("", partner.name) or lock.partner in partner.domains
+
+
+def _advice(
+    facts: Facts, document: PresenceDocument, field: Field, levels: Mapping[str, AccessLevel], contact: str
+) -> str | None:
+    if facts.partner is None:
+        return "none: his domain belongs to no partner; add it to a partner"
+    changes = [*_partner_changes(facts.partner, field), *_lock_changes(facts, field)]
+    level = _level_change(facts, field, levels, contact)
+    if level is not None:
+        changes.append(level)
+    if field in document and not document.available:
+        changes.append("the person becomes available")
+    if not changes:
+        return None
+    refused = "none: he is blocked; " if facts.level.name == BLOCKED else ""
+    return refused + " and ".join(changes)
+
+
+def _partner_changes(partner: Partner, field: Field) -> list[str]:
+    changes = []
+    if Modality.PRESENCE not in partner.modalities:
+        changes.append(f"add presence to the modalities of {partner.name}")
+    if any(name not in partner.ceiling for name in _needed(field)):
+        changes.append(f"raise the ceiling of {partner.name}")
+    return changes
+
+
+def _lock_changes(facts: Facts, field: Field) -> list[str]:
+    return [f"remove the lock of {name.value}" for name in _needed(field) if _locks(facts, name)]
+
+
+def _level_change(facts: Facts, field: Field, levels: Mapping[str, AccessLevel], contact: str) -> str | None:
+    if facts.level.name != BLOCKED and all(name in facts.level.fields for name in _needed(field)):
+        return None
+    enough = [name for name in sorted(levels, key=lambda name: (levels[name].rank, name)) if _would_do(levels, name, field)]
+    if not enough:
+        return f"define a level that includes {field.value}"
+    who = contact or _named_contact(facts.assignment) or "the contact"
+    return f"give {who} {'the level' if len(enough) == 1 else 'one of the levels'} {', '.join(enough)}"
+
+
+def _would_do(levels: Mapping[str, AccessLevel], name: str, field: Field) -> bool:
+    level = levels[name]
+    return level.name != BLOCKED and all(needed in level.fields for needed in _needed(field))
+
+
+def _named_contact(assignment: Assignment | None) -> str:
+    """Gives the address when the level was given to one contact: a change to a whole domain is not the smallest one."""
+    named = assignment is not None and assignment.member.kind is MemberKind.CONTACT
+    return str(assignment.member) if assignment is not None and named else ""
+
+
+def _needed(field: Field) -> tuple[Field, ...]:
+    """Nothing of the present is shown of somebody whose availability is not."""
+    return (field,) if field is Field.AVAILABILITY else (field, Field.AVAILABILITY)
+
+
+def _utc(posix: float) -> str:
+    return datetime.fromtimestamp(posix, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

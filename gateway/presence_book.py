@@ -1,0 +1,95 @@
+"""The last known presence of each person and who watches it; discloses again when anything changes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.model.envelope import Envelope, Side
+from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
+from gateway.pairs import Pair, PairBook
+from gateway.policy.published_info import PRESENCE_FIELDS
+
+IN_PRESENCE = PRESENCE_FIELDS | {Field.DISPLAY_NAME, Field.PHOTO}
+"""Fields that go along with presence; the others are given only to who asks for them."""
+
+_REACHABILITY = {Show.CHAT: 4, None: 3, Show.DND: 2, Show.AWAY: 1, Show.XA: 0}
+
+Disclose = Callable[[Pair, Presence], None]
+
+
+class PresenceBook:
+    """Knows what each person publishes, and tells `disclose` whenever a contact is to learn something new."""
+
+    def __init__(self, pairs: PairBook, disclose: Disclose) -> None:
+        self._pairs = pairs
+        self._disclose = disclose
+        self._published: dict[str, dict[Field, Any]] = {}
+
+    def note(self, pair: Pair, resource: str, presence: Presence) -> None:
+        """Takes what the inside server says to one contact about one endpoint of the person."""
+        if presence.document.available:
+            pair.endpoints[resource] = presence
+        elif resource:
+            pair.endpoints.pop(resource, None)
+        else:
+            pair.endpoints.clear()
+        self.tell(pair)
+
+    def publish(self, person: str, values: Mapping[Field, Any]) -> None:
+        """Takes published information of a person; None withdraws a field. Every contact learns what concerns him."""
+        published = self._published.setdefault(person, {})
+        before = dict(published)
+        for name, value in values.items():
+            if value is None:
+                published.pop(name, None)
+            else:
+                published[name] = value
+        if published != before and not IN_PRESENCE.isdisjoint(values):
+            for pair in self._pairs.of_person(person):
+                self.tell(pair)
+
+    def published(self, person: str) -> Mapping[Field, Any]:
+        """Gives what a person has published beside presence."""
+        return self._published.get(person, {})
+
+    def tell(self, pair: Pair) -> None:
+        """Discloses the present to a contact who has been told something before, or has something to be told."""
+        document = self.presence_of(pair)
+        if document.available or pair.last is not None:
+            self._disclose(pair, Presence(document))
+
+    def tell_offline(self, pair: Pair) -> None:
+        """Discloses that the person is not there, whatever the book says."""
+        self._disclose(pair, Presence(OFFLINE))
+
+    def presence_of(self, pair: Pair) -> PresenceDocument:
+        """Composes what there is to say now about the person to this contact, before the policy."""
+        if not pair.endpoints:
+            return OFFLINE
+        document = _most_reachable(pair.endpoints).document
+        published = self._published.get(pair.person)
+        if not published:
+            return document
+        return document.with_fields({name: value for name, value in published.items() if name in IN_PRESENCE})
+
+    def everything_of(self, pair: Pair) -> PresenceDocument:
+        """Composes presence and all published information; what a question is answered from, before the policy."""
+        published = self._published.get(pair.person, {})
+        return PresenceDocument({**{name: value for name, value in published.items()}, **_fields(self.presence_of(pair))})
+
+
+def _fields(document: PresenceDocument) -> dict[Field, Any]:
+    return {name: document[name] for name in document}
+
+
+def _most_reachable(endpoints: Mapping[str, Presence]) -> Presence:
+    """Chooses the endpoint that speaks for the person: not hidden, the highest priority, then the most reachable."""
+    if len(endpoints) == 1:
+        return next(iter(endpoints.values()))
+    return max(
+        endpoints.values(), key=lambda presence: (presence.priority, _REACHABILITY[presence.document.get(Field.SHOW)])
+    )
+
+
+def unavailable_from(pair: Pair, resource: str) -> Envelope:
+    """Gives the envelope that tells the person that a contact's resource has gone."""
+    return Envelope(pair.contact.at(resource), pair.person, Presence(OFFLINE), Side.EXTERNAL)

@@ -1,0 +1,119 @@
+"""The way of one envelope: look up, authorize, record, deliver."""
+
+from collections.abc import Callable, Mapping
+
+from attrs import evolve
+
+from gateway.interfaces import Leg
+from gateway.log import Log
+from gateway.metrics import Metrics
+from gateway.model.address import Address
+from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Query, Side
+from gateway.model.message import Message
+from gateway.model.presence import OFFLINE, Presence
+from gateway.model.subscription import Subscription
+from gateway.outbox import bounce_for
+from gateway.pairs import Pair, PairBook
+from gateway.policy.authorization import authorize
+from gateway.policy.verdict import Decision, Reason, Verdict
+from gateway.taps import Taps
+
+log = Log("relay")
+
+_REFUSED = Verdict(Decision.REFUSE, Reason.POLICY_ERROR, "", problem=Problem.SERVICE_UNAVAILABLE)
+_UNRECORDED = Verdict(Decision.REFUSE, Reason.TAP_FAILED, "", problem=Problem.RESOURCE_CONSTRAINT)
+
+
+class Relay:
+    """Carries every envelope from its leg to its leg; it knows no protocol and decides nothing itself."""
+
+    def __init__(self, pairs: PairBook, legs: Mapping[str, Leg], inside: str, taps: Taps, metrics: Metrics) -> None:
+        self.pairs = pairs
+        self._legs = legs
+        self._inside = inside
+        self._taps = taps
+        self._metrics = metrics
+
+    def pair_of(self, envelope: Envelope) -> Pair:
+        """Gives the pair that an envelope passes between."""
+        if envelope.side is Side.INTERNAL:
+            return self.pairs.of(envelope.sender, envelope.recipient)
+        return self.pairs.of(envelope.recipient, envelope.sender)
+
+    def decide(self, envelope: Envelope, pair: Pair) -> Verdict:
+        """Asks the policy and shows the answer to the taps; whatever fails here refuses."""
+        try:
+            verdict = authorize(envelope, pair.facts, pair.permission)
+        except Exception:  # noqa: BLE001 an error in the policy is a refusal, never a way through
+            log.failure("policy failed")
+            verdict = _REFUSED
+        if not self._taps.record(envelope, verdict):
+            verdict = _UNRECORDED
+        self._metrics.decided(envelope, pair.facts.partner, verdict)
+        return verdict
+
+    def pass_on(self, envelope: Envelope, pair: Pair) -> Verdict:
+        """Decides about one envelope and does what the verdict says."""
+        verdict = self.decide(envelope, pair)
+        if verdict.decision is Decision.DELIVER and verdict.content is not None:
+            self.deliver(envelope, pair, verdict.content)
+        elif verdict.decision is Decision.REFUSE and verdict.problem is not None:
+            self.refuse(envelope, verdict.problem)
+        return verdict
+
+    def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> bool:
+        """Addresses what the policy built as the other side knows the two, and hands it to the leg."""
+        outgoing = readdressed(envelope, pair, content)
+        partner = pair.facts.partner
+        leg = self._legs[partner.via if partner and envelope.side is Side.INTERNAL else self._inside]
+        return leg.deliver(outgoing)
+
+    def refuse(self, envelope: Envelope, problem: Problem) -> None:
+        """Tells the sender that his envelope does not pass, if he waits for an answer."""
+        if isinstance(envelope.content, Query) and envelope.side is Side.EXTERNAL:
+            answer: Content | None = Answer(envelope.content, None)
+        else:
+            answer = bounce_for(envelope, problem)
+        if answer is None:
+            return
+        other = Side.EXTERNAL if envelope.side is Side.INTERNAL else Side.INTERNAL
+        back = Envelope(envelope.recipient, envelope.sender, answer, other)
+        partner = self.pair_of(envelope).facts.partner
+        leg = self._legs[partner.via if partner and other is Side.INTERNAL else self._inside]
+        leg.deliver(back)
+
+
+def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
+    """Replaces the person's resource by the partner's token on the way out, and the reverse on the way in."""
+    if envelope.side is Side.INTERNAL:
+        return Envelope(_outward_name(envelope, pair, content), _contact_name(envelope, content), content, Side.INTERNAL)
+    if isinstance(content, Subscription | Presence):
+        recipient: Address = pair.person
+    elif isinstance(content, Answer):
+        recipient = envelope.recipient
+    else:
+        recipient = pair.endpoint if pair.endpoint and envelope.recipient.resource == pair.token else pair.person
+    sender = pair.contact if isinstance(content, Subscription) else envelope.sender
+    return Envelope(sender, recipient, content, Side.EXTERNAL)
+
+
+def _outward_name(envelope: Envelope, pair: Pair, content: Content) -> Address:
+    if isinstance(content, Subscription):
+        return pair.person
+    if isinstance(content, Message | Presence | Query):
+        return pair.alias
+    return pair.alias if envelope.sender.resource else pair.person
+
+
+def _contact_name(envelope: Envelope, content: Content) -> Address:
+    return envelope.recipient.bare if isinstance(content, Subscription | Presence) else envelope.recipient
+
+
+def waiting_again(envelope: Envelope, pair: Pair, decide: Callable[[Envelope, Pair], Verdict]) -> Envelope | None:
+    """Decides once more about a message or a request that waited in a queue."""
+    verdict = decide(envelope, pair)
+    if verdict.decision is not Decision.DELIVER or verdict.content is None:
+        return None
+    return evolve(envelope, content=verdict.content)
+
+

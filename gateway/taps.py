@@ -1,0 +1,31 @@
+"""Hands each envelope and its verdict to every tap."""
+
+from collections.abc import Iterable
+
+from gateway.interfaces import Tap
+from gateway.log import Log
+from gateway.model.envelope import Envelope
+from gateway.policy.verdict import Verdict
+
+log = Log("taps")
+
+
+class Taps:
+    """Is the row of taps; without any, recording costs nothing."""
+
+    def __init__(self, taps: Iterable[Tap] = ()) -> None:
+        self._taps = tuple(taps)
+
+    def record(self, received: Envelope, verdict: Verdict) -> bool:
+        """Shows one decision to every tap; False when a required tap failed, so that nothing may be delivered."""
+        if not self._taps:
+            return True
+        return all([self._recorded(tap, received, verdict) for tap in self._taps])
+
+    def _recorded(self, tap: Tap, received: Envelope, verdict: Verdict) -> bool:
+        try:
+            tap.record(received, verdict)
+        except Exception:  # noqa: BLE001 a tap is a plugin: whatever it raises must not stop the others
+            log.failure("tap failed")
+            return not tap.required
+        return True
