@@ -1,0 +1,238 @@
+"""SQLite with one writer thread: writes that wait for the disk are committed together."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+
+from gateway.errors import StoreError
+from gateway.store import schema
+
+Statement = tuple[str, Sequence[Any]]
+"""An SQL statement and its parameters."""
+
+GROUP = 1000
+"""Writes that one commit takes at most, so that the first of them does not wait for ever."""
+
+SPARE_BYTES = 16 * 1024 * 1024
+"""Free bytes on the disk below which `Database.check` complains."""
+
+_PROBE = "UPDATE schema_version SET version = version"
+_UNFIT = (OverflowError, ValueError, TypeError)
+_log = Logger()
+
+
+class Reactor(Protocol):
+    """What the writer thread needs of a Twisted reactor (IReactorFromThreads)."""
+
+    def callFromThread(self, call: Callable[..., Any], *args: Any) -> object:
+        """Calls `call` in the reactor's thread."""
+
+
+@frozen(eq=False)
+class _Write:
+    """Is one unit of work: all of its statements or none."""
+
+    statements: tuple[Statement, ...]
+    done: "Deferred[None]" = field(factory=Deferred)
+
+
+@define(eq=False)
+class Database:
+    """Is one SQLite file (WAL, synchronous=FULL) that belongs to this process alone while it is open.
+
+    The file is readable by its owner only. Opening brings the schema up to date, and raises StoreError.
+    Every method belongs to the reactor's thread.
+    """
+
+    path: Path
+    _reactor: Reactor
+    _schema: Path = schema.FOLDER
+    commits: int = field(init=False, default=0)
+    """Commits so far; fewer than writes when writes came together."""
+    _queue: "SimpleQueue[_Write | None]" = field(init=False, factory=SimpleQueue)
+    _lock: int = field(init=False, default=-1)
+    _connection: sqlite3.Connection = field(init=False, repr=False)
+    _thread: Thread = field(init=False, repr=False)
+    _failure: str | None = field(init=False, default=None)
+    _closing: "Deferred[None] | None" = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            self._lock = _claim(self.path)
+            self._connection = _connect(self.path)
+            schema.upgrade(self._connection, self._schema)
+        except (OSError, sqlite3.Error) as problem:
+            self._release()
+            raise StoreError(f"{self.path} cannot be opened: {problem}") from None
+        except StoreError:
+            self._release()
+            raise
+        # A daemon thread: a process that dies without close() must not hang, and nobody was told that its writes stand.
+        self._thread = Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    def write(self, sql: str, parameters: Sequence[Any] = ()) -> "Deferred[None]":
+        """Carries out one statement; the Deferred fires after the commit, or fails with StoreError."""
+        return self.write_all(((sql, parameters),))
+
+    def write_all(self, statements: Iterable[Statement]) -> "Deferred[None]":
+        """Carries out all statements or none; the Deferred fires after the commit, or fails with StoreError."""
+        if self._closing is not None:
+            return fail(StoreError(f"{self.path} is closed"))
+        write = _Write(tuple(statements))
+        self._queue.put(write)
+        return write.done
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Gives the rows of a query, of what is committed; blocks, hence for the start and rare questions only."""
+        if self._closing is not None:
+            raise StoreError(f"{self.path} is closed")
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as problem:
+            raise StoreError(f"{self.path} cannot be read: {problem}") from None
+
+    def check(self) -> str | None:
+        """Says why nothing can be written, or None; after a failure it tries a write, and the next check tells more."""
+        if self._closing is not None or not self._thread.is_alive():
+            return f"{self.path} is closed"
+        if self._failure is not None:
+            self.write(_PROBE).addErrback(lambda failure: None)
+            return self._failure
+        if not os.access(self.path, os.W_OK):
+            return f"{self.path} is gone or may not be written"
+        disk = os.statvfs(self.path.parent)
+        spare = disk.f_bavail * disk.f_frsize
+        return f"only {spare // 1024} KiB are free on the disk of {self.path}" if spare < SPARE_BYTES else None
+
+    def close(self) -> "Deferred[None]":
+        """Commits what waits, then closes; may be called again, and fires when all is done."""
+        finished: Deferred[None] = Deferred()
+        if self._closing is None:
+            self._closing = Deferred()
+            self._connection.close()
+            self._queue.put(None)
+        self._closing.addBoth(lambda _: finished.callback(None))
+        return finished
+
+    def _release(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _settle(self, outcomes: Sequence[tuple[_Write, str | None]], failure: str | None) -> None:
+        """Tells the writers, in the reactor's thread."""
+        if failure is None:
+            self.commits += 1
+        elif self._failure is None:
+            _log.error("the store fails: {failure}", failure=failure)
+        self._failure = failure
+        for write, problem in outcomes:
+            if problem is None:
+                write.done.callback(None)
+            else:
+                write.done.errback(StoreError(problem))
+
+    def _closed(self) -> None:
+        self._release()
+        if self._closing is not None:
+            self._closing.callback(None)
+
+    # -- the writer thread ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        running = True
+        while running:
+            group, running = self._next_group()
+            if not group:
+                continue
+            try:
+                connection = connection or _connect(self.path)
+                outcomes, failure = _commit(connection, group)
+            except (sqlite3.Error, OSError) as problem:
+                failure = f"{self.path} cannot be written: {problem}"
+                outcomes = [(write, failure) for write in group]
+            self._reactor.callFromThread(self._settle, outcomes, failure)
+        if connection is not None:
+            connection.close()
+        self._reactor.callFromThread(self._closed)
+
+    def _next_group(self) -> tuple[list[_Write], bool]:
+        """Waits for a write and takes all that stand behind it; False when the end was among them."""
+        group: list[_Write] = []
+        entry = self._queue.get()
+        while entry is not None:
+            group.append(entry)
+            if len(group) == GROUP:
+                return group, True
+            try:
+                entry = self._queue.get_nowait()
+            except Empty:
+                return group, True
+        return group, False
+
+
+def _claim(path: Path) -> int:
+    """Makes folder and file with their modes, and locks out other processes; gives the descriptor of the lock."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    os.chmod(path, 0o600)
+    # SQLite's own locks fall when any descriptor of its file is closed; hence a file beside it.
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StoreError(f"{path} is in use by another process") from None
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _commit(
+    connection: sqlite3.Connection, group: Sequence[_Write]
+) -> tuple[list[tuple[_Write, str | None]], str | None]:
+    """Commits a group; gives the outcome of each write, and why the group as a whole failed."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [(write, _carry_out(connection, write)) for write in group]
+        connection.execute("COMMIT")
+    except sqlite3.Error as problem:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        failure = f"the database cannot be written: {problem}"
+        return [(write, failure) for write in group], failure
+    return outcomes, None
+
+
+def _carry_out(connection: sqlite3.Connection, write: _Write) -> str | None:
+    """Carries out one write inside the group's transaction; a wrong statement undoes this write only."""
+    connection.execute("SAVEPOINT one")
+    try:
+        for sql, parameters in write.statements:
+            connection.execute(sql, parameters)
+    except (sqlite3.Error, *_UNFIT) as problem:
+        if not connection.in_transaction:
+            # A full or broken disk has undone the whole group.
+            raise
+        connection.execute("ROLLBACK TO one")
+        connection.execute("RELEASE one")
+        return f"the write is refused: {problem}"
+    connection.execute("RELEASE one")
+    return None
