@@ -1,0 +1,232 @@
+"""Every metric of the gateway, as one table."""
+
+from gateway.metrics.cells import Counter, Gauge, Histogram, Info, Row, Table, fast_histogram
+from gateway.metrics.labels import (
+    CIPHERS,
+    CONDITIONS,
+    CONFIG,
+    DIRECTION,
+    FIELDS,
+    KINDS,
+    LINK_REASONS,
+    NAMESPACES,
+    PARSER_REASONS,
+    PROTOCOL,
+    REASONS,
+    SUBSCRIPTION_STATES,
+    words,
+)
+
+
+class Metrics(Table):
+    """Holds all numbers of one gateway: `metrics.messages("partner.example", "out", "delivered").value += 1`.
+
+    Get a cell once and keep it; after `configure` get it again: what is no longer configured is dropped.
+    """
+
+    # Links
+    partner_up = Row(
+        "gateway_partner_up",
+        Gauge,
+        "Whether an authenticated link to the partner exists or the last probe succeeded",
+        partner=CONFIG,
+        protocol=PROTOCOL,
+        direction=DIRECTION,
+    )
+    link_state = Row(
+        "gateway_link_state",
+        Gauge,
+        "Links by state",
+        partner=CONFIG,
+        protocol=PROTOCOL,
+        direction=DIRECTION,
+        state=words("connecting securing authenticating open closing"),
+    )
+    link_events = Row(
+        "gateway_link_events_total",
+        Counter,
+        "What happened to links",
+        partner=CONFIG,
+        protocol=PROTOCOL,
+        event=words("opened closed failed refused retried"),
+        reason=LINK_REASONS,
+    )
+    auth = Row(
+        "gateway_auth_total",
+        Counter,
+        "Attempts of a peer to prove a domain, or of ours to it",
+        partner=CONFIG,
+        protocol=PROTOCOL,
+        direction=DIRECTION,
+        mechanism=words("EXTERNAL DIALBACK COMPONENT"),
+        outcome=words("ok failed"),
+    )
+    tls_sessions = Row(
+        "gateway_tls_sessions_total",
+        Counter,
+        "TLS handshakes that succeeded",
+        partner=CONFIG,
+        version=words("TLSv1.2 TLSv1.3"),
+        cipher=CIPHERS,
+    )
+    tls_failures = Row("gateway_tls_failures_total", Counter, "TLS handshakes that failed", direction=DIRECTION)
+    peer_cert_expiry = Row(
+        "gateway_peer_cert_expiry_timestamp_seconds",
+        Gauge,
+        "When the certificate expires that the partner showed last",
+        partner=CONFIG,
+    )
+    own_cert_expiry = Row(
+        "gateway_own_cert_expiry_timestamp_seconds",
+        Gauge,
+        "When our certificate for a domain of ours expires",
+        domain=CONFIG,
+    )
+    pin_mismatch = Row(
+        "gateway_pin_mismatch_total", Counter, "Certificates whose key is not the pinned one", partner=CONFIG
+    )
+    dns_seconds = Row(
+        "gateway_dns_seconds",
+        Histogram,
+        "Time of DNS look-ups",
+        type=words("A AAAA SRV TLSA"),
+        outcome=words("ok empty failed timeout"),
+    )
+    probe_rtt = Row(
+        "gateway_probe_rtt_seconds", Gauge, "Round trip of the last ping that the partner answered", partner=CONFIG
+    )
+    last_success = Row(
+        "gateway_last_success_timestamp_seconds",
+        Gauge,
+        "When a stanza last crossed",
+        partner=CONFIG,
+        direction=DIRECTION,
+    )
+
+    # Policy
+    decisions = Row(
+        "gateway_policy_decisions_total",
+        Counter,
+        "Decisions about envelopes",
+        partner=CONFIG,
+        kind=KINDS,
+        level=CONFIG,
+        decision=words("deliver refuse ignore"),
+        reason=REASONS,
+    )
+    fields = Row(
+        "gateway_fields_total",
+        Counter,
+        "Published fields by what happened to them on the way out",
+        partner=CONFIG,
+        field=FIELDS,
+        action=words("sent coarsened withheld"),
+    )
+    policy_eval = Row("gateway_policy_eval_seconds", fast_histogram, "Time of one decision that was not cached")
+    policy_version = Row("gateway_policy_version", Info, "The policy in force")
+    reloads = Row(
+        "gateway_policy_reload_total",
+        Counter,
+        "Reloads of the configuration",
+        outcome=words("ok unchanged failed"),
+    )
+    last_reload = Row(
+        "gateway_policy_last_reload_success_timestamp_seconds",
+        Gauge,
+        "When the configuration in force was loaded",
+    )
+    unknown_elements = Row(
+        "gateway_unknown_elements_dropped_total",
+        Counter,
+        "Elements that the model does not know and that therefore do not cross",
+        partner=CONFIG,
+        direction=DIRECTION,
+        ns=NAMESPACES,
+    )
+    revoke_seconds = Row(
+        "gateway_revoke_seconds",
+        Histogram,
+        "Time from a change that takes something away to the last presence that says so being on its way",
+    )
+    revocations_pending = Row(
+        "gateway_revocations_pending",
+        Gauge,
+        "Contacts who have not yet been told that they see less",
+        partner=CONFIG,
+    )
+
+    # Presence and messages
+    subscriptions = Row(
+        "gateway_subscriptions",
+        Gauge,
+        "Subscriptions by state, seen from the inside person",
+        partner=CONFIG,
+        state=SUBSCRIPTION_STATES,
+    )
+    presence_updates = Row(
+        "gateway_presence_updates_total", Counter, "Presence that crossed", partner=CONFIG, direction=DIRECTION
+    )
+    presence_coalesced = Row(
+        "gateway_presence_coalesced_total",
+        Counter,
+        "Presence that a newer one replaced while it waited, or that would have said nothing new",
+        partner=CONFIG,
+    )
+    messages = Row(
+        "gateway_messages_total",
+        Counter,
+        "Messages by what became of them",
+        partner=CONFIG,
+        direction=DIRECTION,
+        outcome=words("delivered spooled refused ignored bounced"),
+    )
+    transit_seconds = Row(
+        "gateway_message_transit_seconds",
+        Histogram,
+        "Time a message spends in the gateway",
+        partner=CONFIG,
+        direction=DIRECTION,
+    )
+    bounces = Row(
+        "gateway_bounces_total",
+        Counter,
+        "Error replies that crossed or that we made",
+        partner=CONFIG,
+        condition=CONDITIONS,
+    )
+
+    # Queues and abuse
+    queue_stanzas = Row("gateway_queue_stanzas", Gauge, "Stanzas that wait for the partner", partner=CONFIG)
+    queue_bytes = Row("gateway_queue_bytes", Gauge, "Bytes that wait for the partner", partner=CONFIG)
+    queue_oldest = Row("gateway_queue_oldest_seconds", Gauge, "Age of the stanza that waits longest", partner=CONFIG)
+    queue_dropped = Row(
+        "gateway_queue_dropped_total",
+        Counter,
+        "Stanzas that left the queue undelivered",
+        partner=CONFIG,
+        reason=REASONS,
+    )
+    rate_limited = Row(
+        "gateway_rate_limited_total",
+        Counter,
+        "Stanzas and connections over a limit",
+        partner=CONFIG,
+        limit=words("stanzas subscriptions messages connections address table"),
+    )
+    parser_rejects = Row(
+        "gateway_parser_rejects_total",
+        Counter,
+        "Input that was refused before anything was made of it",
+        protocol=PROTOCOL,
+        reason=PARSER_REASONS,
+    )
+    tap_failures = Row(
+        "gateway_tap_failures_total",
+        Counter,
+        "Envelopes that a tap could not record; a required tap stops the delivery",
+        required=words("yes no"),
+    )
+    errors = Row("gateway_unexpected_errors_total", Counter, "Defects: exceptions that nobody expected")
+
+    # The process
+    reactor_lag = Row("gateway_reactor_lag_seconds", Gauge, "How late the last one-second timer fired")

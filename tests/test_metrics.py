@@ -1,0 +1,168 @@
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.metrics import OTHER, Metrics, labels, registry
+from gateway.metrics.cells import FAST_TIMES, TIMES
+from gateway.model.envelope import Problem
+from gateway.model.presence import Field
+from gateway.model.subscription import State
+from gateway.policy.verdict import Decision, Reason
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(["partner.example", "ally.example"], ["corp.example"], ["public", "team"])
+
+
+def samples(metrics):
+    text = generate_latest(registry(metrics)).decode()
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_counted_message_is_exported(metrics):
+    cell = metrics.messages("partner.example", "out", "delivered")
+    cell.value += 1
+    cell.inc(2)
+    exported = samples(metrics)
+    key = ("direction", "out"), ("outcome", "delivered"), ("partner", "partner.example")
+    assert exported["gateway_messages_total", *key] == 3
+
+
+def test_the_same_labels_give_the_same_cell(metrics):
+    assert metrics.messages("partner.example", "out", "delivered") is metrics.messages(
+        "partner.example", "out", "delivered"
+    )
+    assert metrics.messages("partner.example", "in", "delivered") is not metrics.messages(
+        "partner.example", "out", "delivered"
+    )
+
+
+def test_enums_are_labels(metrics):
+    cell = metrics.decisions("partner.example", "presence", "team", Decision.REFUSE, Reason.UNKNOWN_PARTNER)
+    cell.inc()
+    assert any("unknown-partner" in str(key) for key, value in samples(metrics).items() if value == 1)
+
+
+def test_discovered_partners_share_one_series(metrics):
+    for number in range(1000):
+        metrics.messages(f"stranger{number}.example", "in", "refused").inc()
+    exported = [key for key in samples(metrics) if key[0] == "gateway_messages_total"]
+    assert len(exported) == 1
+    assert ("partner", OTHER) in exported[0]
+
+
+def test_no_address_becomes_a_label(metrics):
+    canary = "alice@corp.example"
+    metrics.messages(canary, "in", "refused").inc()
+    metrics.unknown_elements("partner.example", "in", canary).inc()
+    metrics.bounces("partner.example", canary).inc()
+    metrics.tls_sessions("partner.example", canary, canary).inc()
+    metrics.own_cert_expiry(canary).set(1)
+    assert canary not in generate_latest(registry(metrics)).decode()
+
+
+def test_a_label_value_that_only_we_choose_must_be_in_the_table(metrics):
+    with pytest.raises(ValueError, match="no outcome 'lost'"):
+        metrics.messages("partner.example", "out", "lost")
+
+
+def test_the_number_of_labels_is_checked(metrics):
+    with pytest.raises(ValueError, match="shorter|longer"):
+        metrics.messages("partner.example", "out")
+
+
+def test_a_histogram_is_cumulative(metrics):
+    for seconds in (0.0005, 0.001, 0.3, 1000.0):
+        metrics.revoke_seconds().observe(seconds)
+    exported = samples(metrics)
+    bucket = "gateway_revoke_seconds_bucket"
+    assert exported[bucket, ("le", "0.001")] == 2
+    assert exported[bucket, ("le", "0.5")] == 3
+    assert exported[bucket, ("le", "60.0")] == 3
+    assert exported[bucket, ("le", "+Inf")] == 4
+    assert exported["gateway_revoke_seconds_count",] == 4
+    assert exported["gateway_revoke_seconds_sum",] == pytest.approx(1000.3015)
+
+
+def test_a_gauge_is_read_when_somebody_looks(metrics):
+    waiting = [3]
+    metrics.queue_stanzas("partner.example").read = lambda: waiting[0]
+    assert samples(metrics)["gateway_queue_stanzas", ("partner", "partner.example")] == 3
+    waiting[0] = 9
+    assert samples(metrics)["gateway_queue_stanzas", ("partner", "partner.example")] == 9
+
+
+def test_a_gauge_that_cannot_be_read_hides_no_other(metrics):
+    metrics.queue_stanzas("partner.example").read = lambda: 1 / 0
+    metrics.queue_stanzas("ally.example").set(4)
+    exported = {key: value for key, value in samples(metrics).items() if key[0] == "gateway_queue_stanzas"}
+    assert exported == {("gateway_queue_stanzas", ("partner", "ally.example")): 4}
+
+
+def test_a_reload_drops_the_partner_that_left_and_keeps_the_others(metrics):
+    for partner in ("partner.example", "ally.example", "stranger.example"):
+        metrics.messages(partner, "in", "delivered").inc(5)
+    metrics.configure(["ally.example", "new.example"])
+    metrics.messages("new.example", "in", "delivered").inc(1)
+    counted = {dict(key[1:])["partner"]: value for key, value in samples(metrics).items() if "messages" in key[0]}
+    assert counted == {"ally.example": 5, OTHER: 5, "new.example": 1}
+
+
+def test_info_can_be_replaced(metrics):
+    metrics.policy_version().set(hash="aaa")
+    metrics.policy_version().set(hash="bbb")
+    assert [key for key in samples(metrics) if key[0] == "gateway_policy_version_info"] == [
+        ("gateway_policy_version_info", ("hash", "bbb"))
+    ]
+
+
+def test_open_metrics_accepts_every_row(metrics):
+    for family in metrics.families():
+        cell = family(*(sorted(values)[0] if values else None for values in family.labels.values()))
+        if hasattr(cell, "set") and hasattr(cell, "read"):
+            cell.set(1)
+    text = generate_openmetrics(registry(metrics)).decode()
+    names = {family.name for family in parse_openmetrics(text)}
+    assert {row.name.removesuffix("_total") for row in Metrics.rows()} <= names
+    assert {"gateway_build_info", "process_cpu_seconds"} <= names
+
+
+def test_two_gateways_do_not_share_numbers(metrics):
+    metrics.errors().inc()
+    assert Metrics().errors().value == 0
+
+
+@pytest.mark.parametrize("row", list(Metrics.rows()), ids=lambda row: row.name)
+def test_every_row_is_well_formed(row):
+    counts = row.make().__class__.__name__ == "Counter"
+    assert row.name.startswith("gateway_")
+    assert row.name.endswith("_total") is counts
+    assert row.text[0].isupper()
+    assert not row.text.endswith(".")
+    for label, values in row.labels.items():
+        assert bool(values) is (label not in labels.CONFIGURED), label
+
+
+def test_names_are_unique():
+    names = [row.name for row in Metrics.rows()]
+    assert len(names) == len(set(names))
+
+
+def test_the_closed_sets_are_those_of_the_model():
+    assert {field.value for field in Field} == labels.FIELDS
+    assert {reason.value for reason in Reason} == labels.REASONS
+    assert {problem.value for problem in Problem} == labels.CONDITIONS
+    assert {state.value for state in State} == labels.SUBSCRIPTION_STATES
+    assert {decision.value for decision in Decision} == Metrics.decisions.labels["decision"]
+
+
+def test_bounds_grow():
+    assert list(TIMES) == sorted(set(TIMES))
+    assert list(FAST_TIMES) == sorted(set(FAST_TIMES))
