@@ -1,0 +1,154 @@
+"""Message stanzas (RFC 6121 section 5), read in one pass and written as text."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gateway.model.envelope import Bounce
+from gateway.model.message import ChatState, Message, MessageKind
+from gateway.protocols.xmpp import names
+from gateway.protocols.xmpp.element import Element
+from gateway.protocols.xmpp.stanzas import namespaces as ns
+from gateway.protocols.xmpp.stanzas.datetimes import read_datetime, write_datetime
+from gateway.protocols.xmpp.stanzas.encrypted import ENCRYPTED, MAX_PAYLOADS, read_encrypted, write_encrypted
+from gateway.protocols.xmpp.stanzas.errors import read_bounce
+from gateway.protocols.xmpp.stanzas.ids import clean_id, clean_language
+from gateway.protocols.xmpp.stanzas.published import PublishedEvent, read_event
+from gateway.protocols.xmpp.stanzas.texts import tag, text_of, with_text, write_texts
+from gateway.protocols.xmpp.writer import escape_attribute
+
+Draft = dict[str, Any]
+"""The fields of the message that is being read, by name."""
+_Reader = Callable[[Element, Draft, str], None]
+
+_KINDS: Final = {kind.value: kind for kind in MessageKind}
+_STATES: Final = {state.value: state for state in ChatState}
+_TYPES: Final = {kind: "" if kind is MessageKind.NORMAL else f" type='{kind.value}'" for kind in MessageKind}
+_STATE_FORMS: Final = {state: f"<{state.value} xmlns='{ns.CHAT_STATES}'/>" for state in ChatState}
+_NO_REST: Final = (False, "", "", None, ())
+
+
+def read_message(element: Element, now: float, lang: str = "") -> Message | Bounce | PublishedEvent:
+    """Reads a message stanza; `lang` is the stream's language, `now` bounds delay stamps (RFC 6121 section 5.2).
+
+    A type that is unknown is 'normal'. An error becomes a Bounce, a PEP event a PublishedEvent (XEP-0163).
+    """
+    attributes = element.attributes
+    kind = attributes.get("type")
+    if kind == "error":
+        return read_bounce(element)
+    language = attributes.get("xml:lang")
+    if language is not None:
+        lang = clean_language(language)
+    draft: Draft = {}
+    readers = _READERS[element.ns]
+    for child in element.children:
+        if child.__class__ is not str:
+            reader = readers.get((child.ns, child.name))  # type: ignore[union-attr]
+            if reader is not None:
+                reader(child, draft, lang)  # type: ignore[arg-type]
+    if "event" in draft and kind != "chat" and kind != "groupchat":
+        return read_event(draft["event"])
+    return _message(_KINDS.get(kind, MessageKind.NORMAL), clean_id(attributes.get("id")), draft, now)  # type: ignore[arg-type]
+
+
+def write_message(message: Message, sender: str, recipient: str) -> str:
+    """Writes a message stanza in the stream's own namespace, from the fields of the model alone."""
+    stanza_id = clean_id(message.id)
+    out = f"<message from='{escape_attribute(sender)}' to='{escape_attribute(recipient)}'{_TYPES[message.kind]}" + (
+        f" id='{escape_attribute(stanza_id)}'>" if stanza_id else ">"
+    )
+    if message.subjects:
+        out += write_texts("subject", message.subjects)
+    if message.bodies:
+        out += write_texts("body", message.bodies)
+    if message.thread:
+        out += tag("thread", message.thread)
+    if message.chat_state is not None:
+        out += _STATE_FORMS[message.chat_state]
+    rest = (message.receipt_wanted, message.receipt_for, message.replaces, message.delayed_since, message.encrypted)
+    if rest != _NO_REST:
+        out += _write_rest(message)
+    return out + "</message>"
+
+
+def _message(kind: MessageKind, stanza_id: str, draft: Draft, now: float) -> Message:
+    draft.pop("event", None)
+    if "delayed_since" in draft:
+        draft["delayed_since"] = min(draft["delayed_since"], float(int(now)))
+    return Message(kind, stanza_id, **draft)
+
+
+def _write_rest(message: Message) -> str:
+    out = f"<request xmlns='{ns.RECEIPTS}'/>" if message.receipt_wanted else ""
+    if message.receipt_for:
+        out += f"<received xmlns='{ns.RECEIPTS}' id='{escape_attribute(message.receipt_for, replace_illegal=True)}'/>"
+    if message.replaces:
+        out += f"<replace xmlns='{ns.CORRECTION}' id='{escape_attribute(message.replaces, replace_illegal=True)}'/>"
+    if message.delayed_since is not None:
+        out += f"<delay xmlns='{ns.DELAY}' stamp='{write_datetime(message.delayed_since)}'/>"
+    return out + write_encrypted(message.encrypted)
+
+
+def _body(child: Element, draft: Draft, lang: str) -> None:
+    draft["bodies"] = with_text(draft.get("bodies", ()), child, lang)
+
+
+def _subject(child: Element, draft: Draft, lang: str) -> None:
+    draft["subjects"] = with_text(draft.get("subjects", ()), child, lang)
+
+
+def _thread(child: Element, draft: Draft, lang: str) -> None:
+    draft.setdefault("thread", clean_id(text_of(child)))
+
+
+def _chat_state(child: Element, draft: Draft, lang: str) -> None:
+    draft["chat_state"] = _STATES[child.name]
+
+
+def _request(child: Element, draft: Draft, lang: str) -> None:
+    draft["receipt_wanted"] = True
+
+
+def _received(child: Element, draft: Draft, lang: str) -> None:
+    draft["receipt_for"] = clean_id(child.attributes.get("id"))
+
+
+def _replace(child: Element, draft: Draft, lang: str) -> None:
+    draft["replaces"] = clean_id(child.attributes.get("id"))
+
+
+def _delay(child: Element, draft: Draft, lang: str) -> None:
+    stamp = read_datetime(child.attributes.get("stamp", ""))
+    if stamp is not None:
+        draft.setdefault("delayed_since", stamp)
+
+
+def _encrypted(child: Element, draft: Draft, lang: str) -> None:
+    payloads = draft.get("encrypted", ())
+    payload = read_encrypted(child) if len(payloads) < MAX_PAYLOADS else None
+    if payload is not None:
+        draft["encrypted"] = (*payloads, payload)
+
+
+def _event(child: Element, draft: Draft, lang: str) -> None:
+    draft.setdefault("event", child)
+
+
+_EXTENSIONS: Final[dict[tuple[str, str], _Reader]] = {
+    **{(ns.CHAT_STATES, state): _chat_state for state in _STATES},
+    **dict.fromkeys(ENCRYPTED, _encrypted),
+    (ns.RECEIPTS, "request"): _request,
+    (ns.RECEIPTS, "received"): _received,
+    (ns.CORRECTION, "replace"): _replace,
+    (ns.DELAY, "delay"): _delay,
+    (ns.PUBSUB_EVENT, "event"): _event,
+}
+_READERS: Final = {
+    stanza_ns: {
+        (stanza_ns, "body"): _body,
+        (stanza_ns, "subject"): _subject,
+        (stanza_ns, "thread"): _thread,
+        **_EXTENSIONS,
+    }
+    for stanza_ns in names.CONTENT
+}

@@ -1,0 +1,37 @@
+"""The XML namespaces that the translation knows, by the document that defines each."""
+
+from typing import Final
+
+CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"
+RECEIPTS: Final = "urn:xmpp:receipts"
+CORRECTION: Final = "urn:xmpp:message-correct:0"
+DELAY: Final = "urn:xmpp:delay"
+ENCRYPTION_HINT: Final = "urn:xmpp:eme:0"
+OMEMO_AXOLOTL: Final = "eu.siacs.conversations.axolotl"
+OMEMO_2: Final = "urn:xmpp:omemo:2"
+PGP_LEGACY: Final = "jabber:x:encrypted"
+PGP_0: Final = "urn:xmpp:openpgp:0"
+
+IDLE: Final = "urn:xmpp:idle:1"
+NICK: Final = "http://jabber.org/protocol/nick"
+VCARD_UPDATE: Final = "vcard-temp:x:update"
+CAPS: Final = "http://jabber.org/protocol/caps"
+
+PUBSUB: Final = "http://jabber.org/protocol/pubsub"
+PUBSUB_EVENT: Final = "http://jabber.org/protocol/pubsub#event"
+ACTIVITY: Final = "http://jabber.org/protocol/activity"
+MOOD: Final = "http://jabber.org/protocol/mood"
+LOCATION: Final = "http://jabber.org/protocol/geoloc"
+AVATAR_METADATA: Final = "urn:xmpp:avatar:metadata"
+AVATAR_CONTENT: Final = "urn:xmpp:avatar:data"
+VCARD4_NODE: Final = "urn:xmpp:vcard4"
+
+VCARD_TEMP: Final = "vcard-temp"
+VCARD4: Final = "urn:ietf:params:xml:ns:vcard-4.0"
+LAST: Final = "jabber:iq:last"
+TIME: Final = "urn:xmpp:time"
+VERSION: Final = "jabber:iq:version"
+PING: Final = "urn:xmpp:ping"
+DISCO_INFO: Final = "http://jabber.org/protocol/disco#info"
+DISCO_ITEMS: Final = "http://jabber.org/protocol/disco#items"
+FORMS: Final = "jabber:x:data"
