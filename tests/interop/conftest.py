@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from .namespace import Namespace
+
 _PROGRAMS = {
     "prosody": "prosody",
     "ejabberdctl": "ejabberd",
@@ -32,6 +34,10 @@ def missing() -> str:
         return "interop tests left out: pip install slixmpp"
     if os.geteuid() != 0:
         return "interop tests left out: they make a network namespace, so run pytest as root"
+    try:
+        Namespace.create().remove()
+    except OSError as problem:
+        return f"interop tests left out: no network namespace here ({problem}); in a container give CAP_SYS_ADMIN"
     return ""
 
 

@@ -33,7 +33,8 @@ class Ejabberd(Server):
         """Write the configuration and give the folder to ejabberd's user."""
         folder = self.site.folder
         spool = folder / "spool"
-        spool.mkdir(exist_ok=True)
+        for path in (spool, self._logs):
+            path.mkdir(exist_ok=True)
         (folder / "ejabberd.yml").write_text(json.dumps(self._configuration(), indent=1))
         (folder / "inetrc").write_text(self._inetrc())
         (folder / "ejabberdctl.cfg").write_text(self._control())
@@ -41,13 +42,25 @@ class Ejabberd(Server):
             shutil.chown(path, _USER, _USER)
         argv = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--init-groups", "ejabberdctl"]
         argv += ["--config-dir", str(folder), "--ctl-config", str(folder / "ejabberdctl.cfg")]
-        argv += ["--config", str(folder / "ejabberd.yml"), "--logs", str(folder), "--spool", str(spool), "foreground"]
+        argv += [
+            "--config",
+            str(folder / "ejabberd.yml"),
+            "--logs",
+            str(self._logs),
+            "--spool",
+            str(spool),
+            "foreground",
+        ]
         return self.process_for(argv, {"HOME": str(spool)})
+
+    @property
+    def _logs(self) -> Path:
+        return self.site.folder / "log"
 
     @property
     def log(self) -> str:
         """What it logged so far."""
-        path: Path = self.site.folder / "ejabberd.log"
+        path = self._logs / "ejabberd.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def ready(self) -> bool:

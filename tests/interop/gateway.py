@@ -10,8 +10,6 @@ from .namespace import Namespace
 from .process import Process
 from .web import request
 
-_PROGRAM = Path(sys.executable).parent / "gateway"
-
 
 @define
 class Gateway:
@@ -24,6 +22,8 @@ class Gateway:
     ready_at: str | Path
     """The URL of the readiness page, or the path of the control socket."""
     timeout: float = 15.0
+    program: tuple[str, ...] = (str(Path(sys.executable).parent / "gateway"),)
+    """What stands before the command, e.g. a profiler."""
     process: Process = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -76,4 +76,4 @@ class Gateway:
         return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, cwd=self.folder, check=False)
 
     def _inside(self, *arguments: str) -> list[str]:
-        return self.namespace.command(self.resolv_conf, str(_PROGRAM), *arguments)
+        return self.namespace.command(self.resolv_conf, *self.program, *arguments)

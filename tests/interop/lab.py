@@ -5,6 +5,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -41,13 +42,13 @@ class Lab:
     def __enter__(self) -> Self:
         """Make the namespace and start the resolvers."""
         remove_orphans()
-        # not pytest's tmp_path: ejabberd's user may not pass through its parents
-        self.folder = Path(tempfile.mkdtemp(prefix="xlab-"))
-        self.folder.chmod(0o711)
         self.namespace = Namespace.create()
+        # not pytest's tmp_path: ejabberd's user may not pass through its parents
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.namespace.name}-"))
+        self.dns = Dns(self.namespace, self.folder / "dns", self._zones, self._dns_lines)
         try:
+            self.folder.chmod(0o711)
             self.pki = Pki(self.folder / "pki")
-            self.dns = Dns(self.namespace, self.folder / "dns", self._zones, self._dns_lines)
             self.dns.start()
             self.dns.processes[View.DIRECT].await_ready(self.dns.ready, 5.0)
         except BaseException:
@@ -72,12 +73,12 @@ class Lab:
         return self._begin(Ejabberd, domain, plan)
 
     def gateway(
-        self, config: str, *, ready: str | Path, view: str = View.DIRECT, start: bool = True, timeout: float = 15.0
+        self, config: str, *, ready: str | Path, view: str = View.DIRECT, start: bool = True, **more: Any
     ) -> Gateway:
-        """Start the gateway with this configuration and wait until `ready` (URL, or path of a socket) says yes."""
+        """Start the gateway and wait until `ready` (URL, or path of a socket) says yes; `more` is as in Gateway."""
         folder = self.folder / f"gateway{len(self.gateways) or ''}"
-        folder.mkdir(exist_ok=True)
-        gateway = Gateway(self.namespace, folder, self.dns.resolv_conf(View(view)), config, ready, timeout)
+        folder.mkdir()
+        gateway = Gateway(self.namespace, folder, self.dns.resolv_conf(View(view)), config, ready, **more)
         self.gateways.append(gateway)
         if start:
             gateway.start()
@@ -161,18 +162,17 @@ class Lab:
 
     def _close(self) -> None:
         """End what runs: the gateway in order, for what it writes at its end; the others at once."""
-        try:
-            for gateway in self.gateways:
-                gateway.stop(5.0)
-        finally:
-            for client in self.clients:
-                client.kill()
-            for server in self.servers.values():
-                server.kill()
+        with ExitStack() as reversed_order:
+            reversed_order.callback(self._keep_logs)
+            reversed_order.callback(self.namespace.remove)
             for resolver in self.dns.processes.values():
-                resolver.kill()
-            self.namespace.remove()
-            self._keep_logs()
+                reversed_order.callback(resolver.kill)
+            for server in self.servers.values():
+                reversed_order.callback(server.kill)
+            for client in self.clients:
+                reversed_order.callback(client.kill)
+            for gateway in self.gateways:
+                reversed_order.callback(gateway.stop, 5.0)
 
     def _keep_logs(self) -> None:
         for log in self.folder.rglob("*.log"):

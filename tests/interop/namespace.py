@@ -3,9 +3,11 @@
 import ctypes
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,12 +34,21 @@ def _setns(descriptor: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
+def _orphaned(name: str) -> bool:
+    owner = name.split("-")[1]
+    return owner.isdigit() and not Path("/proc", owner).exists()
+
+
 def remove_orphans() -> None:
-    """Remove the namespaces of test runs that were killed before they could do it themselves."""
+    """Remove namespaces and folders of test runs that were killed before they could do it themselves."""
     for path in _RUN.glob(f"{_PREFIX}-*-*"):
-        owner = path.name.split("-")[1]
-        if owner.isdigit() and not Path("/proc", owner).exists():
-            Namespace(path.name).remove()
+        if _orphaned(path.name):
+            # a second run may sweep at the same moment
+            with suppress(OSError):
+                Namespace(path.name).remove()
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}-*-*"):
+        if _orphaned(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @define
@@ -51,7 +62,11 @@ class Namespace:
         """Make a namespace whose name holds the id of this process."""
         made = cls(f"{_PREFIX}-{os.getpid()}-{next(_numbers)}")
         _ip("netns", "add", made.name)
-        _ip("-n", made.name, "link", "set", "lo", "up")
+        try:
+            _ip("-n", made.name, "link", "set", "lo", "up")
+        except OSError:
+            made.remove()
+            raise
         return made
 
     def remove(self) -> None:

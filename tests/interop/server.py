@@ -1,5 +1,6 @@
 """What an XMPP server of the lab is to a test, whichever program it is."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -87,6 +88,14 @@ class Server:
     def log(self) -> str:
         """What it logged so far."""
         return self.process.text()
+
+    def wait_for_log(self, text: str, timeout: float = 5.0) -> None:
+        """Wait until the log holds `text`; raises AssertionError with the end of it after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while text not in self.log:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.domain} did not log {text!r} within {timeout} s:\n{self.log[-3000:]}")
+            time.sleep(0.05)
 
     def start(self) -> None:
         """Start it; does not wait."""

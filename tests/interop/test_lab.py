@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_server_only_certificate_satisfies_prosody_and_not_ejabberd(lab: Lab) ->
     carol.wait_for(f"message[@id='{reached}']/body")
     refused = eve.message("bob@partner.example", "to ejabberd")
     eve.wait_for(f"message[@id='{refused}'][@type='error']", 10.0)
-    assert "unsupported certificate purpose" in lab.servers["partner.example"].log
+    lab.servers["partner.example"].wait_for_log("unsupported certificate purpose")
 
 
 @pytest.mark.parametrize(
@@ -173,11 +174,12 @@ def test_server_that_cannot_start_says_why(tmp_path: Path) -> None:
             broken.await_ready()
 
 
-def test_namespace_of_a_killed_run_is_swept() -> None:
-    orphan = Path("/run/netns/xlab-999999999-0")
-    subprocess.run(["ip", "netns", "add", orphan.name], check=True)
+def test_what_a_killed_run_left_is_swept() -> None:
+    namespace, folder = Path("/run/netns/xlab-999999999-0"), Path(tempfile.gettempdir(), "xlab-999999999-0-x")
+    subprocess.run(["ip", "netns", "add", namespace.name], check=True)
+    folder.mkdir()
     remove_orphans()
-    assert not orphan.exists()
+    assert not namespace.exists() and not folder.exists()
 
 
 def test_sockets_of_the_test_stay_outside(lab: Lab) -> None:
