@@ -51,6 +51,10 @@ class Pair:
     """What the inside server last sent to this contact, by the person's resource."""
     last: PresenceDocument | None = None
     """What the contact was last told; None when that is not known."""
+    unsure: bool = False
+    """True after a restart, until the contact has been told the present: he may believe what no longer holds."""
+    revoking_since: float | None = None
+    """When a narrowing was decided that the contact has not been told yet."""
     heard: set[str] = field(factory=set)
     """The contact's resources that the person believes to be available."""
 

@@ -52,10 +52,8 @@ class PresenceBook:
         return self._published.get(person, {})
 
     def tell(self, pair: Pair) -> None:
-        """Discloses the present to a contact who has been told something before, or has something to be told."""
-        document = self.presence_of(pair)
-        if document.available or pair.last is not None:
-            self._disclose(pair, Presence(document))
+        """Discloses the present to a contact."""
+        self._disclose(pair, Presence(self.presence_of(pair)))
 
     def tell_offline(self, pair: Pair) -> None:
         """Discloses that the person is not there, whatever the book says."""

@@ -1,16 +1,14 @@
 """The way of one envelope: look up, authorize, record, deliver."""
 
-from collections.abc import Callable, Mapping
-
-from attrs import evolve
+from collections.abc import Mapping
 
 from gateway.interfaces import Leg
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.address import Address
-from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Query, Side
+from gateway.model.envelope import Answer, Content, Envelope, Problem, Query, Side
 from gateway.model.message import Message
-from gateway.model.presence import OFFLINE, Presence
+from gateway.model.presence import Presence
 from gateway.model.subscription import Subscription
 from gateway.outbox import bounce_for
 from gateway.pairs import Pair, PairBook
@@ -40,17 +38,24 @@ class Relay:
             return self.pairs.of(envelope.sender, envelope.recipient)
         return self.pairs.of(envelope.recipient, envelope.sender)
 
-    def decide(self, envelope: Envelope, pair: Pair) -> Verdict:
-        """Asks the policy and shows the answer to the taps; whatever fails here refuses."""
+    def judge(self, envelope: Envelope, pair: Pair) -> Verdict:
+        """Asks the policy; whatever fails there refuses."""
         try:
-            verdict = authorize(envelope, pair.facts, pair.permission)
+            return authorize(envelope, pair.facts, pair.permission)
         except Exception:  # noqa: BLE001 an error in the policy is a refusal, never a way through
             log.failure("policy failed")
-            verdict = _REFUSED
+            return _REFUSED
+
+    def record(self, envelope: Envelope, pair: Pair, verdict: Verdict) -> Verdict:
+        """Shows a verdict to the taps and counts it; refuses when a required tap cannot record it."""
         if not self._taps.record(envelope, verdict):
             verdict = _UNRECORDED
         self._metrics.decided(envelope, pair.facts.partner, verdict)
         return verdict
+
+    def decide(self, envelope: Envelope, pair: Pair) -> Verdict:
+        """Judges and records."""
+        return self.record(envelope, pair, self.judge(envelope, pair))
 
     def pass_on(self, envelope: Envelope, pair: Pair) -> Verdict:
         """Decides about one envelope and does what the verdict says."""
@@ -107,13 +112,3 @@ def _outward_name(envelope: Envelope, pair: Pair, content: Content) -> Address:
 
 def _contact_name(envelope: Envelope, content: Content) -> Address:
     return envelope.recipient.bare if isinstance(content, Subscription | Presence) else envelope.recipient
-
-
-def waiting_again(envelope: Envelope, pair: Pair, decide: Callable[[Envelope, Pair], Verdict]) -> Envelope | None:
-    """Decides once more about a message or a request that waited in a queue."""
-    verdict = decide(envelope, pair)
-    if verdict.decision is not Decision.DELIVER or verdict.content is None:
-        return None
-    return evolve(envelope, content=verdict.content)
-
-

@@ -54,7 +54,8 @@ class Roster:
     def rebuild(self, pair: Pair) -> None:
         """Asks both sides, after a restart, for the presence that the subscription of a pair entitles to."""
         state = pair.facts.subscription
-        if state.contact_watches and not pair.facts.blocked_by_name:
+        if state.contact_watches:
+            pair.unsure = True
             self._ask_inside(pair)
         if state.person_watches:
             probe = Envelope(pair.person, pair.contact, Subscription(Ask.PROBE), Side.INTERNAL)
@@ -105,11 +106,8 @@ class Roster:
 
     def tell_all(self, pair: Pair) -> None:
         """Tells a subscribed contact the present from the beginning, as an answer to a probe does."""
-        pair.last = None
-        if pair.endpoints:
-            self._presence.tell(pair)
-        else:
-            self._presence.tell_offline(pair)
+        pair.last, pair.unsure = None, True
+        self._presence.tell(pair)
 
     def _probe(self, envelope: Envelope, pair: Pair) -> None:
         """Answers a subscribed contact from what is known, and asks inside when nothing is; others hear nothing."""

@@ -52,16 +52,11 @@ def _against(name: Field, facts: Facts) -> Reason | None:
         return Reason.UNKNOWN_PARTNER
     if facts.blocked:
         return Reason.BLOCKED
-    if any(lock.field is name and _is_for(lock, facts.partner) for lock in facts.locks):
+    if any(lock.field is name and lock.binds(facts.partner) for lock in facts.locks):
         return Reason.LOCK
     if name not in facts.level.fields:
         return Reason.LEVEL
     return None if name in facts.partner.ceiling else Reason.CEILING
-
-
-def _is_for(lock: Lock, partner: Partner) -> bool:
-    """A lock that names any of a partner's domains holds for the partner."""
-    return lock.partner in ("", partner.name) or lock.partner in partner.domains
 
 
 def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdict:
@@ -120,6 +115,13 @@ def _outward_presence(presence: Presence, facts: Facts, permitted: Permission) -
     return Verdict(
         Decision.DELIVER, Reason.ALLOWED, facts.level.name, Presence(seen), sent=seen.names, withheld=withheld
     )
+
+
+def _outward_bounce(bounce: Bounce, facts: Facts) -> Verdict:
+    """Tells an outside sender the same whatever the inside server said: unknown, blocked and offline look alike."""
+    if facts.blocked:
+        return _ignore(Reason.BLOCKED, facts)
+    return _deliver(Bounce(bounce.of, bounce.id, Problem.SERVICE_UNAVAILABLE), facts)
 
 
 def _inward_presence(presence: Presence, facts: Facts) -> Verdict:

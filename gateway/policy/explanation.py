@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from gateway.model.presence import Field, PresenceDocument
 from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment, MemberKind, Origin
@@ -39,7 +39,7 @@ class Explanation:
     reason: Reason
     steps: tuple[Step, ...]
     would_allow: str | None
-    """The smallest change that makes the field visible once it is published; None when nothing stands against it."""
+    """What has to change so that the contact sees the field; None when he sees it."""
 
 
 def explain(
@@ -47,7 +47,9 @@ def explain(
 ) -> Explanation:
     """Explains what a presence update carries of one field; `contact` is the name that the advice uses."""
     outcome, reason = _fate(facts, document, field)
-    return Explanation(outcome, reason, _steps(facts, document, field), _advice(facts, document, field, levels, contact))
+    return Explanation(
+        outcome, reason, _steps(facts, document, field), _advice(facts, document, field, levels, contact)
+    )
 
 
 def _fate(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Outcome, Reason]:
@@ -126,16 +128,8 @@ def _names(whose: str, field: Field, fields: frozenset[Field]) -> str:
 
 
 def _locks(facts: Facts, field: Field) -> tuple[Lock, ...]:
-    """Gives the locks without which the field would not be locked, by asking the decision itself about each."""
-    return tuple(
-        lock
-        for lock in facts.locks
-        if lock.field is field and facts.partner is not None and _holds(lock, facts.partner)
-    )
-
-
-def _holds(lock: Lock, partner: Partner) -> bool:
-    return lock.partner in ("", partner.name) or lock.partner in partner.domains
+    partner = facts.partner
+    return tuple(lock for lock in facts.locks if lock.field is field and partner is not None and lock.binds(partner))
 
 
 def _advice(
@@ -147,12 +141,9 @@ def _advice(
     level = _level_change(facts, field, levels, contact)
     if level is not None:
         changes.append(level)
-    if field in document and not document.available:
-        changes.append("the person becomes available")
-    if not changes:
-        return None
-    refused = "none: he is blocked; " if facts.level.name == BLOCKED else ""
-    return refused + " and ".join(changes)
+    changes += _person_changes(document, field)
+    refused = "none: he is blocked; " if facts.blocked else ""
+    return refused + " and ".join(changes) if changes else None
 
 
 def _partner_changes(partner: Partner, field: Field) -> list[str]:
@@ -168,18 +159,25 @@ def _lock_changes(facts: Facts, field: Field) -> list[str]:
     return [f"remove the lock of {name.value}" for name in _needed(field) if _locks(facts, name)]
 
 
+def _person_changes(document: PresenceDocument, field: Field) -> list[str]:
+    changes = [] if document.available else ["the person becomes available"]
+    if field is not Field.AVAILABILITY and field not in document:
+        changes.append(f"the person publishes {field.value}")
+    return changes
+
+
 def _level_change(facts: Facts, field: Field, levels: Mapping[str, AccessLevel], contact: str) -> str | None:
-    if facts.level.name != BLOCKED and all(name in facts.level.fields for name in _needed(field)):
+    if not facts.blocked and all(name in facts.level.fields for name in _needed(field)):
         return None
-    enough = [name for name in sorted(levels, key=lambda name: (levels[name].rank, name)) if _would_do(levels, name, field)]
+    ordered = sorted(levels, key=lambda name: (levels[name].rank, name))
+    enough = [name for name in ordered if _would_do(levels[name], field)]
     if not enough:
         return f"define a level that includes {field.value}"
     who = contact or _named_contact(facts.assignment) or "the contact"
     return f"give {who} {'the level' if len(enough) == 1 else 'one of the levels'} {', '.join(enough)}"
 
 
-def _would_do(levels: Mapping[str, AccessLevel], name: str, field: Field) -> bool:
-    level = levels[name]
+def _would_do(level: AccessLevel, field: Field) -> bool:
     return level.name != BLOCKED and all(needed in level.fields for needed in _needed(field))
 
 
@@ -195,4 +193,7 @@ def _needed(field: Field) -> tuple[Field, ...]:
 
 
 def _utc(posix: float) -> str:
-    return datetime.fromtimestamp(posix, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    try:
+        return datetime.fromtimestamp(posix, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return f"{posix:.0f} posix seconds"

@@ -40,7 +40,11 @@ class Lock:
 
     field: Field
     partner: str = ""
-    """The partner's name; empty: all partners."""
+    """The partner's name, or any of its domains; empty: all partners."""
+
+    def binds(self, partner: "Partner") -> bool:
+        """Says whether it holds for a partner."""
+        return self.partner in ("", partner.name) or self.partner in partner.domains
 
 
 @frozen
