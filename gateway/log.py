@@ -29,7 +29,7 @@ MAX_FRAMES = 12
 """Innermost frames of an unexpected failure that are printed."""
 
 _WORD = re.compile(r"[A-Za-z0-9_.:+#/-]{1,64}")
-_EVENT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_EVENT = re.compile(r"[a-z0-9]+([ -][a-z0-9]+){0,9}")
 _UNSAFE = re.compile(r"[^ -~]")
 _NEEDS_QUOTES = re.compile(r"[\s\"'=\\]|^$")
 
@@ -120,7 +120,7 @@ class Log:
 
     def _emit(self, level: Any, event: str, fields: Mapping[str, Value], **more: object) -> None:
         if not _EVENT.fullmatch(event):
-            raise TypeError("an event is a few lower-case words joined by '-', written in the code")
+            raise TypeError("an event is a few lower-case words, written in the code")
         shown = checked(fields)
         self.publish(
             {

@@ -1,6 +1,8 @@
+import ast
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from twisted.logger import Logger, LogLevel, LogPublisher
@@ -215,3 +217,24 @@ def test_an_unknown_level_is_refused():
 
 def test_no_field_is_named_after_content():
     assert not {"body", "note", "subject", "text", "phone", "photo", "value", "content"} & set(FIELDS)
+
+
+def _events():
+    """Every first argument of a call on something named log in the house and its plugins."""
+    root = Path(__file__).parent.parent
+    for path in [*root.glob("gateway/**/*.py"), *root.glob("plugins/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name | ast.Attribute)
+                and (node.func.value.id if isinstance(node.func.value, ast.Name) else node.func.value.attr).strip("_")
+                == "log"
+                and node.func.attr in {"debug", "info", "warn", "error", "failure"}
+            ):
+                yield f"{path.relative_to(root)}:{node.lineno}", node
+
+
+@pytest.mark.parametrize(("place", "call"), _events())
+def test_every_event_in_the_house_is_a_literal(place, call):
+    assert isinstance(call.args[0], ast.Constant), f"{place}: an event must be written in the code"

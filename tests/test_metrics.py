@@ -6,10 +6,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import OTHER, Metrics, labels, registry
 from gateway.metrics.cells import FAST_TIMES, TIMES
-from gateway.model.envelope import Problem
-from gateway.model.presence import Field
+from gateway.model.address import Address
+from gateway.model.envelope import Envelope, Problem, Side
+from gateway.model.message import Message, MessageKind
+from gateway.model.presence import OFFLINE, Field, Presence
 from gateway.model.subscription import State
-from gateway.policy.verdict import Decision, Reason
+from gateway.policy.partners import Partner
+from gateway.policy.verdict import Decision, Reason, Verdict
 
 
 @pytest.fixture
@@ -27,20 +30,20 @@ def samples(metrics):
 
 
 def test_a_counted_message_is_exported(metrics):
-    cell = metrics.messages("partner.example", "out", "delivered")
+    cell = metrics.messages("partner.example", "out", "accepted")
     cell.value += 1
     cell.inc(2)
     exported = samples(metrics)
-    key = ("direction", "out"), ("outcome", "delivered"), ("partner", "partner.example")
+    key = ("direction", "out"), ("outcome", "accepted"), ("partner", "partner.example")
     assert exported["gateway_messages_total", *key] == 3
 
 
 def test_the_same_labels_give_the_same_cell(metrics):
-    assert metrics.messages("partner.example", "out", "delivered") is metrics.messages(
-        "partner.example", "out", "delivered"
+    assert metrics.messages("partner.example", "out", "accepted") is metrics.messages(
+        "partner.example", "out", "accepted"
     )
-    assert metrics.messages("partner.example", "in", "delivered") is not metrics.messages(
-        "partner.example", "out", "delivered"
+    assert metrics.messages("partner.example", "in", "accepted") is not metrics.messages(
+        "partner.example", "out", "accepted"
     )
 
 
@@ -108,9 +111,9 @@ def test_a_gauge_that_cannot_be_read_hides_no_other(metrics):
 
 def test_a_reload_drops_the_partner_that_left_and_keeps_the_others(metrics):
     for partner in ("partner.example", "ally.example", "stranger.example"):
-        metrics.messages(partner, "in", "delivered").inc(5)
+        metrics.messages(partner, "in", "accepted").inc(5)
     metrics.configure(["ally.example", "new.example"])
-    metrics.messages("new.example", "in", "delivered").inc(1)
+    metrics.messages("new.example", "in", "accepted").inc(1)
     counted = {dict(key[1:])["partner"]: value for key, value in samples(metrics).items() if "messages" in key[0]}
     assert counted == {"ally.example": 5, OTHER: 5, "new.example": 1}
 
@@ -166,3 +169,57 @@ def test_the_closed_sets_are_those_of_the_model():
 def test_bounds_grow():
     assert list(TIMES) == sorted(set(TIMES))
     assert list(FAST_TIMES) == sorted(set(FAST_TIMES))
+
+
+ALICE, BOB = Address.parse("alice@corp.example"), Address.parse("bob@partner.example")
+PARTNER = Partner("partner.example", frozenset({"partner.example"}))
+
+
+def test_a_presence_is_counted_field_by_field(metrics):
+    envelope = Envelope(ALICE, BOB, Presence(OFFLINE), Side.INTERNAL)
+    verdict = Verdict(
+        Decision.DELIVER,
+        Reason.ALLOWED,
+        "public",
+        Presence(OFFLINE),
+        sent=frozenset({Field.SHOW, Field.AVAILABILITY}),
+        withheld={Field.PHONE_HOME: Reason.LEVEL},
+    )
+    for _ in range(3):
+        metrics.decided(envelope, PARTNER, verdict)
+    assert metrics.fields("partner.example", "show", "sent").value == 3
+    assert metrics.fields("partner.example", "availability", "sent").value == 3
+    assert metrics.fields("partner.example", "phone.home", "withheld").value == 3
+    assert metrics.fields("partner.example", "phone.home", "sent").value == 0
+    assert metrics.decisions("partner.example", "presence", "public", "deliver", "allowed").value == 3
+    assert metrics.presence_updates("partner.example", "out").value == 3
+
+
+def test_a_message_of_a_stranger_is_counted_under_other(metrics):
+    envelope = Envelope(Address.parse("eve@stranger.example"), ALICE, Message(MessageKind.CHAT), Side.EXTERNAL)
+    metrics.decided(envelope, None, Verdict(Decision.REFUSE, Reason.UNKNOWN_PARTNER, "blocked"))
+    assert metrics.messages(OTHER, "in", "refused").value == 1
+    assert metrics.decisions(OTHER, "message", OTHER, "refuse", "unknown-partner").value == 1
+
+
+def test_after_a_reload_decisions_count_in_the_new_series(metrics):
+    envelope = Envelope(BOB, ALICE, Message(MessageKind.CHAT), Side.EXTERNAL)
+    verdict = Verdict(Decision.DELIVER, Reason.ALLOWED, "team")
+    metrics.decided(envelope, PARTNER, verdict)
+    metrics.configure(["ally.example"], levels=["team"])
+    metrics.decided(envelope, PARTNER, verdict)
+    metrics.configure(["partner.example"], levels=["team"])
+    metrics.decided(envelope, PARTNER, verdict)
+    assert metrics.messages("partner.example", "in", "accepted").value == 1
+    assert metrics.messages(OTHER, "in", "accepted").value == 1
+
+
+def test_bounces_limits_and_revocations(metrics):
+    metrics.bounced(PARTNER, Problem.FORBIDDEN)
+    metrics.rate_limited(PARTNER)
+    metrics.rate_limited(None, "subscriptions")
+    metrics.revoked(0.02)
+    assert metrics.bounces("partner.example", "forbidden").value == 1
+    assert metrics.limited("partner.example", "stanzas").value == 1
+    assert metrics.limited(OTHER, "subscriptions").value == 1
+    assert metrics.revoke_seconds().sum == 0.02

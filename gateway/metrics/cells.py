@@ -178,4 +178,4 @@ class Table:
     @classmethod
     def rows(cls) -> Iterator[Row[Any]]:
         """Gives the rows of the table in its order."""
-        return (row for row in vars(cls).values() if isinstance(row, Row))
+        return (row for kind in cls.__mro__ for row in vars(kind).values() if isinstance(row, Row))

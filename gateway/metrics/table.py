@@ -18,11 +18,8 @@ from gateway.metrics.labels import (
 )
 
 
-class Metrics(Table):
-    """Holds all numbers of one gateway: `metrics.messages("partner.example", "out", "delivered").value += 1`.
-
-    Get a cell once and keep it; after `configure` get it again: what is no longer configured is dropped.
-    """
+class Rows(Table):
+    """Is the table: a row a metric, with its name, kind, help text, and labels with their closed sets."""
 
     # Links
     partner_up = Row(
@@ -175,10 +172,10 @@ class Metrics(Table):
     messages = Row(
         "gateway_messages_total",
         Counter,
-        "Messages by what became of them",
+        "Messages by what was decided about them",
         partner=CONFIG,
         direction=DIRECTION,
-        outcome=words("delivered spooled refused ignored bounced"),
+        outcome=words("accepted refused ignored"),
     )
     transit_seconds = Row(
         "gateway_message_transit_seconds",
@@ -206,7 +203,7 @@ class Metrics(Table):
         partner=CONFIG,
         reason=REASONS,
     )
-    rate_limited = Row(
+    limited = Row(
         "gateway_rate_limited_total",
         Counter,
         "Stanzas and connections over a limit",
