@@ -77,9 +77,7 @@ def write_dialback(
     if outcome is not Outcome.ERROR:
         return head + "/>"
     known = condition if condition in ERROR_TYPES else "internal-server-error"
-    return (
-        f"{head}><error type='{ERROR_TYPES[known]}'><{known} xmlns='{names.STANZA_ERRORS}'/></error></db:{kind}>"
-    )
+    return f"{head}><error type='{ERROR_TYPES[known]}'><{known} xmlns='{names.STANZA_ERRORS}'/></error></db:{kind}>"
 
 
 def read_outcome(element: Element) -> Outcome | None:

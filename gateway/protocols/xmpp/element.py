@@ -39,7 +39,7 @@ class Element:
     @property
     def text(self) -> str:
         """The character data directly inside this element, that of its children left out."""
-        return "".join(child for child in self.children if child.__class__ is str)  # type: ignore[misc]
+        return "".join(child for child in self.children if isinstance(child, str))
 
     @property
     def lang(self) -> str | None:

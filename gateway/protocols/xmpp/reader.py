@@ -7,6 +7,7 @@ from its start at every chunk. So the reader counts bytes itself, and holds a lo
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pyexpat import ExpatError, ParserCreate, XMLParserType
 from typing import Final
 
@@ -96,6 +97,9 @@ class Reader:
     """Text of the open stanza came in several pieces."""
     _long: bool = field(init=False, default=False)
     """A stanza in this chunk may hold an attribute beyond the limit."""
+    _declared: int = field(init=False, default=0)
+    """Namespace declarations of the open stanza so far."""
+    _limit: Callable[[Limits], None] | None = field(init=False, default=None)
 
     def feed(self, chunk: bytes) -> list[StreamOpened | Element | StreamEnded]:
         """Returns what these bytes complete; raises XmlFault, and from then on the same fault for every chunk."""
@@ -121,6 +125,12 @@ class Reader:
         events = self._events.copy()
         self._events.clear()
         return events
+
+    def set_limits(self, limits: Limits) -> None:
+        """Reads with other limits from here on, in the middle of a stanza even."""
+        self.limits = limits
+        if self._limit is not None:
+            self._limit(limits)
 
     def hibernate(self) -> bool:
         """Frees the parser of an idle stream until its next byte; returns False inside a stanza or its first tag."""
@@ -148,7 +158,7 @@ class Reader:
             parser.StartElementHandler = parser.EndElementHandler = parser.CharacterDataHandler = None
             parser.StartNamespaceDeclHandler = parser.CommentHandler = parser.ProcessingInstructionHandler = None
             parser.StartDoctypeDeclHandler = None
-        self._parser = None
+        self._parser = self._limit = None
         self._intern = {}
         self._stack.clear()
 
@@ -176,7 +186,7 @@ class Reader:
         parser.buffer_text = True
         if hasattr(parser, "SetReparseDeferralEnabled"):  # otherwise a tag cut in two waits for the bytes after it
             parser.SetReparseDeferralEnabled(False)
-        _attach(self, parser)
+        self._limit = _attach(self, parser)
         parser.Parse(self._header, False)
         self._fed = self._mark = len(self._header)
 
@@ -244,28 +254,22 @@ class Reader:
         return bytes(held)
 
 
-def _attach(reader: Reader, parser: XMLParserType) -> None:
-    """Gives the parser its callbacks: closures, because every microsecond of a stanza is spent in them."""
-    limits = reader.limits
-    most_elements, most_depth, most_declarations = limits.elements, limits.depth, limits.declarations
-    stack, emit, known, plain = reader._stack, reader._events.append, _NAMES, _PLAIN
-    push, pop, all_plain = stack.append, stack.pop, plain.issuperset
-    kids: list[Element | str] = []
-    count = declared = 0
-    declarations: dict[str, str] = {}
+def _attach(reader: Reader, parser: XMLParserType) -> Callable[[Limits], None]:
+    """Gives the parser its callbacks: closures, because every microsecond of a stanza is spent in them.
 
-    def open_stream(key: str, attributes: dict[str, str]) -> None:
-        nonlocal declared
-        declared = 0
-        ns, _, name = key.rpartition(" ")
-        emit(StreamOpened(ns, name, _qualified(attributes, limits), declarations))
-        parser.StartElementHandler = start
+    Returns the way to change their limits.
+    """
+    most_elements, most_depth = reader.limits.elements, reader.limits.depth
+    stack, emit, known = reader._stack, reader._events.append, _NAMES
+    push, pop, all_plain = stack.append, stack.pop, _PLAIN.issuperset
+    kids: list[Element | str] = []
+    count = 0
 
     def start(key: str, attributes: dict[str, str]) -> None:
         nonlocal kids, count
-        pair = known.get(key) or _learn(key, limits)
+        pair = known.get(key) or _learn(key, reader.limits)
         if not all_plain(attributes):
-            attributes = _qualified(attributes, limits)
+            attributes = _qualified(attributes, reader.limits)
         if not stack:
             reader._mark = parser.CurrentByteIndex
         count += 1
@@ -277,7 +281,7 @@ def _attach(reader: Reader, parser: XMLParserType) -> None:
         kids = children
 
     def end(key: str) -> None:
-        nonlocal kids, count, declared
+        nonlocal kids, count
         if not stack:
             reader._ended = True
             emit(StreamEnded())
@@ -285,9 +289,9 @@ def _attach(reader: Reader, parser: XMLParserType) -> None:
         kids = pop()
         if not stack:
             stanza = kids.pop()
-            count = declared = 0
+            count = reader._declared = 0
             if reader._ragged or reader._long:
-                _tidy(stanza, limits.token_chars)
+                _tidy(stanza, reader.limits.token_chars)
                 reader._ragged = False
             emit(stanza)  # type: ignore[arg-type]
 
@@ -301,17 +305,37 @@ def _attach(reader: Reader, parser: XMLParserType) -> None:
         else:
             kids.append(piece)
 
+    def limit(changed: Limits) -> None:
+        nonlocal most_elements, most_depth
+        most_elements, most_depth = changed.elements, changed.depth
+
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    _attach_rare(reader, parser, start)
+    return limit
+
+
+def _attach_rare(reader: Reader, parser: XMLParserType, start: Callable[[str, dict[str, str]], None]) -> None:
+    """Gives the parser the callbacks for the stream header, for namespace declarations and for what is refused."""
+    declarations: dict[str, str] = {}
+
+    def open_stream(key: str, attributes: dict[str, str]) -> None:
+        reader._declared = 0
+        ns, _, name = key.rpartition(" ")
+        attributes = _qualified(attributes, reader.limits)
+        if any(len(value) > reader.limits.token_chars for value in attributes.values()):
+            raise XmlFault("policy-violation", "attribute value too long")
+        reader._events.append(StreamOpened(ns, name, attributes, declarations))
+        parser.StartElementHandler = start
+
     def declare(prefix: str | None, ns: str | None) -> None:
-        nonlocal declared
-        declared += 1
-        if declared > most_declarations:
+        reader._declared += 1
+        if reader._declared > reader.limits.declarations:
             raise XmlFault("policy-violation", "too many namespace declarations")
         if parser.StartElementHandler is open_stream:
             declarations[prefix or ""] = ns or ""
 
     parser.StartElementHandler = open_stream
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = text
     parser.StartNamespaceDeclHandler = declare
     parser.CommentHandler = parser.ProcessingInstructionHandler = parser.StartDoctypeDeclHandler = _refuse
 

@@ -9,11 +9,33 @@ from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.writer import escape_text
 
 CONDITIONS: Final = frozenset(
-    "bad-format bad-namespace-prefix conflict connection-timeout host-gone host-unknown improper-addressing"
-    " internal-server-error invalid-from invalid-namespace invalid-xml not-authorized not-well-formed"
-    " policy-violation remote-connection-failed reset resource-constraint restricted-xml see-other-host"
-    " system-shutdown undefined-condition unsupported-encoding unsupported-feature unsupported-stanza-type"
-    " unsupported-version".split()
+    {
+        "bad-format",
+        "bad-namespace-prefix",
+        "conflict",
+        "connection-timeout",
+        "host-gone",
+        "host-unknown",
+        "improper-addressing",
+        "internal-server-error",
+        "invalid-from",
+        "invalid-namespace",
+        "invalid-xml",
+        "not-authorized",
+        "not-well-formed",
+        "policy-violation",
+        "remote-connection-failed",
+        "reset",
+        "resource-constraint",
+        "restricted-xml",
+        "see-other-host",
+        "system-shutdown",
+        "undefined-condition",
+        "unsupported-encoding",
+        "unsupported-feature",
+        "unsupported-stanza-type",
+        "unsupported-version",
+    }
 )
 """The stream error conditions of RFC 6120 section 4.9.3."""
 

@@ -32,7 +32,7 @@ def _clean(text: str, replace_illegal: bool) -> str:
 
 
 def escape_text(text: str, *, replace_illegal: bool = False) -> str:
-    """Returns the string as character data; raises UnwritableXml for what XML cannot carry, or writes U+FFFD instead."""
+    """Returns the string as character data; raises UnwritableXml for what XML cannot carry, or writes U+FFFD."""
     if not text.isprintable():  # the quick test is stricter than XML: newlines and the like take the slow one
         text = _clean(text, replace_illegal)
         if "\r" in text:
