@@ -49,7 +49,7 @@ class Client:
         self._before_connect()
         seen = len(self._events)
         self._order(do="connect")
-        self._await_event("session_start", seen, timeout)
+        self.wait_for_event("session_start", timeout, after=seen)
         self.iq("", "<query xmlns='jabber:iq:roster'/>", timeout=timeout)
         if presence:
             self.presence()
@@ -58,7 +58,7 @@ class Client:
         """Log out and wait until the stream is closed; connect() may follow."""
         seen = len(self._events)
         self._order(do="disconnect")
-        self._await_event("disconnected", seen, timeout)
+        self.wait_for_event("disconnected", timeout, after=seen)
 
     def presence(
         self,
@@ -148,6 +148,17 @@ class Client:
         for stanza in self.stanzas(wanted, after=after):
             raise AssertionError(f"{self.jid} received {stanza.xml}")
 
+    def wait_for_event(self, event: str, timeout: float = 5.0, *, after: int = 0) -> None:
+        """Wait until this happened to its stream, from place `after` of events() on; raises LabError."""
+        with self._changed:
+            ended = {event, "failed_all_auth"}
+            self._changed.wait_for(lambda: ended.intersection(self._events[after:]), timeout)
+            events = self._events[after:]
+        if event in events:
+            return
+        told = self._errors.read_text(errors="replace")[-2000:]
+        raise LabError(f"{self.jid}: {event} did not come (at most {timeout} s), only {events}\n{told}")
+
     # the process
 
     @property
@@ -170,16 +181,6 @@ class Client:
             raise LabError(f"{self.jid} ended: {self._errors.read_text(errors='replace')[-2000:]}")
         self._popen.stdin.write(json.dumps(order).encode() + b"\n")
         self._popen.stdin.flush()
-
-    def _await_event(self, event: str, seen: int, timeout: float) -> None:
-        with self._changed:
-            ended = {event, "failed_all_auth"}
-            self._changed.wait_for(lambda: ended.intersection(self._events[seen:]), timeout)
-            events = self._events[seen:]
-        if event in events:
-            return
-        told = self._errors.read_text(errors="replace")[-2000:]
-        raise LabError(f"{self.jid}: {event} did not come (at most {timeout} s), only {events}\n{told}")
 
     def _read(self) -> None:
         for line in self._popen.stdout or ():

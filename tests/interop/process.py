@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import define, field
@@ -12,6 +13,17 @@ from attrs import define, field
 
 class LabError(Exception):
     """Says what in the lab did not come up, with the end of its log."""
+
+
+def _group_lives(group: int) -> bool:
+    """Whether a process of the group still runs; one that waits to be reaped by init does not."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # proc(5): pid (comm) state ppid pgrp …; comm may hold anything
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                return True
+    return False
 
 
 @define
@@ -58,24 +70,30 @@ class Process:
         return None if self._popen is None else self._popen.poll()
 
     def stop(self, timeout: float = 5.0) -> int | None:
-        """Ask it to end, insist after `timeout` seconds; the exit status."""
-        self._signal(self.stop_signal)
-        if self._popen is not None:
-            try:
-                self._popen.wait(timeout)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        """Ask it and what it started to end, insist after `timeout` seconds; the exit status."""
+        self._end(self.stop_signal, timeout)
+        if self._alive():
+            self.kill()
         return self.exit_code
 
     def kill(self) -> None:
-        """End it at once, without a chance to tidy up."""
-        self._signal(signal.SIGKILL)
-        if self._popen is not None:
-            self._popen.wait()
+        """End it and what it started at once, without a chance to tidy up."""
+        self._end(signal.SIGKILL, 2.0)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._popen is not None and self._popen.poll() is None:
-            os.killpg(self._popen.pid, number)
+    def _end(self, number: signal.Signals, timeout: float) -> None:
+        if not self._alive():
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+        deadline = time.monotonic() + timeout
+        while self._alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _alive(self) -> bool:
+        """Whether anything of its session is left: ejabberd goes on after the script that started it has ended."""
+        if self._popen is None:
+            return False
+        return self._popen.poll() is None or _group_lives(self._popen.pid)
 
     def text(self) -> str:
         """Everything it wrote."""

@@ -107,6 +107,17 @@ def test_component_is_let_in_with_its_secret(tmp_path: Path, kind: str) -> None:
                 assert answer in stream.recv(4096)
 
 
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_server_comes_back_with_its_users(tmp_path: Path, kind: str) -> None:
+    with Lab(tmp_path) as lab:
+        server = getattr(lab, kind)("corp.example", users={"alice": "pw"})
+        (alice,) = lab.online("alice@corp.example")
+        server.restart()
+        alice.wait_for_event("disconnected")
+        alice.connect()
+        assert alice.iq("", "<ping xmlns='urn:xmpp:ping'/>")["type"] == "result"
+
+
 def test_gateway_is_waited_for_and_started_again(tmp_path: Path) -> None:
     stub = tmp_path / "stub.py"
     stub.write_text(_STUB)
