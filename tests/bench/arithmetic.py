@@ -8,6 +8,9 @@ from attrs import frozen
 HOP_SIGNS: Mapping[str, int] = {"in": 1, "out": 1, "router": -1, "hop": 1}
 """How each leg enters the cost of S2S in -> S2S out: in and out hold one component half each, the router holds two."""
 
+COMPLETE = ({"in", "out", "router"}, {"hop"})
+"""The sets of legs from which a hop follows."""
+
 
 @frozen
 class Summary:
@@ -26,7 +29,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 def hop_cost(legs: Mapping[str, float]) -> float:
     """Return in + out - router, or the hop itself when that was measured (any unit); KeyError on other legs."""
-    if set(legs) not in ({"in", "out", "router"}, {"hop"}):
+    if set(legs) not in COMPLETE:
         raise KeyError(f"a hop needs in, out and router, or hop alone; got {sorted(legs)}")
     return sum(HOP_SIGNS[leg] * cost for leg, cost in legs.items())
 

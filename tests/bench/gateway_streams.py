@@ -92,8 +92,7 @@ class GatewayStreams:
     def close(self) -> None:
         """Close every stream and both listeners."""
         if self.path is not None:
-            for line in self.path.lines:
-                line.sock.close()
+            self.path.abandon()
         self.corp_door.close()
         self.partner_door.close()
 

@@ -14,13 +14,16 @@ from pathlib import Path as Folder
 from attrs import asdict, define, field, frozen
 
 from tests.bench import report, sandbox
-from tests.bench.generator import Generator, Load, Stalled, Subject
+from tests.bench.gateway_streams import GatewayStreams
+from tests.bench.gateway_under_test import GatewayUnderTest
+from tests.bench.generator import Generator, Load, Measurement, Stalled, Subject
 from tests.bench.legs import PlainLegs
-from tests.bench.path import Path
+from tests.bench.path import Path, StreamClosed
 from tests.bench.pki import Credentials
 from tests.bench.report import Row
-from tests.bench.servers import PLAIN_SERVERS, Room
+from tests.bench.servers import PLAIN_SERVERS, Room, Server
 from tests.bench.stanzas import CELLS, Cell
+from tests.bench.streams import StreamRefused
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 WINDOW = PAIRS = 1000
@@ -52,9 +55,16 @@ class Bench:
     """Opens the legs of every system in turn and measures them."""
 
     plan: Plan
-    openers: Mapping[str, Mapping[str, Callable[[], Path]]]
-    subjects: Mapping[str, Subject]
+    openers: dict[str, Mapping[str, Callable[[], Path]]] = field(factory=dict)
+    subjects: dict[str, Subject] = field(factory=dict)
+    tended: list[GatewayStreams] = field(factory=list)
     rows: list[Row] = field(factory=list)
+    failures: list[str] = field(factory=list)
+
+    def add(self, server: Server, openers: Mapping[str, Callable[[], Path]]) -> None:
+        """Take a started server into the round."""
+        self.openers[server.name] = openers
+        self.subjects[server.name] = Subject(server.pid, SERVER_CORE)
 
     def run(self) -> None:
         """Measure everything; the systems take turns within each cell, so that a slow phase hits all alike."""
@@ -66,17 +76,25 @@ class Bench:
 
     def _measure(self, system: str, cell: Cell, rate: float | None, repetition: int) -> None:
         for leg, opener in self.openers[system].items():
-            path = opener()
-            load = self.plan.load_for(system, rate)
             try:
-                figures = Generator(path, cell, load, self.subjects[system]).run()
-            except Stalled as stall:
-                stall.add_note(f"{system}, leg {leg}, {cell.name}")
-                raise
-            finally:
-                path.close()
+                figures = self._measure_leg(opener(), cell, self.plan.load_for(system, rate), self.subjects[system])
+            except (Stalled, StreamClosed, StreamRefused, OSError) as failure:
+                self.failures.append(f"{system}, leg {leg}, {cell.name} at {report.offered(rate)}: {failure!r}")
+                sys.stderr.write(f"FAILED {self.failures[-1]}\n")
+                continue
             self.rows.append(Row(system, cell.name, rate, repetition, leg, figures))
             sys.stderr.write(report.progress(self.rows[-1]) + "\n")
+        for streams in self.tended:
+            streams.tend()
+
+    def _measure_leg(self, path: Path, cell: Cell, load: Load, subject: Subject) -> Measurement:
+        try:
+            return Generator(path, cell, load, subject).run()
+        except (Stalled, StreamClosed):
+            path.abandon()
+            raise
+        finally:
+            path.close()
 
 
 def _rate(word: str) -> float | None:
@@ -103,19 +121,30 @@ def _plan(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     return Plan(systems, cells, rates, options.repeat, options.seconds, options.tick), options
 
 
-def _run(plan: Plan, room: Room) -> list[Row]:
+def _start_gateway(room: Room, cells: Sequence[Cell]) -> tuple[GatewayUnderTest, GatewayStreams]:
+    gateway = GatewayUnderTest()
+    gateway.start(room, SERVER_CORE)
+    streams = gateway.neighbours
+    if any(cell.kind == "presence" for cell in cells):
+        streams.prepare_subscriptions(PAIRS)
+    return gateway, streams
+
+
+def _run(plan: Plan, room: Room) -> Bench:
     credentials = Credentials(room.authority.directory)
-    openers: dict[str, Mapping[str, Callable[[], Path]]] = {}
-    subjects: dict[str, Subject] = {}
+    bench = Bench(plan)
     for name in plan.systems:
-        server = PLAIN_SERVERS[name]
-        server.start(room, SERVER_CORE)
-        openers[name] = PlainLegs(server.face, credentials).openers()
-        subjects[name] = Subject(server.pid, SERVER_CORE)
+        if name == "gateway":
+            gateway, streams = _start_gateway(room, plan.cells)
+            bench.add(gateway, streams.openers())
+            bench.tended.append(streams)
+        else:
+            server = PLAIN_SERVERS[name]
+            server.start(room, SERVER_CORE)
+            bench.add(server, PlainLegs(server.face, credentials).openers())
     os.sched_setaffinity(0, {GENERATOR_CORE})
-    bench = Bench(plan, openers, subjects)
     bench.run()
-    return bench.rows
+    return bench
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -125,12 +154,14 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         room = Room.create(Folder(folder))
         try:
-            rows = _run(plan, room)
+            bench = _run(plan, room)
         finally:
             room.close()
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    sys.stdout.write(report.tables(rows) + "\n")
+        options.json.write_text(json.dumps([asdict(row) for row in bench.rows], indent=1))
+    sys.stdout.write(report.tables(bench.rows) + "\n")
+    if bench.failures:
+        raise SystemExit("not measured:\n  " + "\n  ".join(bench.failures))
 
 
 if __name__ == "__main__":

@@ -137,8 +137,13 @@ class Path:
         """Close every stream and every listener, unless the path outlasts one measurement."""
         if self.lasting:
             return
-        self.admit()
+        self.abandon()
         for door in self.doors:
             door.listener.close()
+
+    def abandon(self) -> None:
+        """Close every stream, so that nothing late arrives in the next measurement."""
+        self.admit()
         for line in self.lines:
             line.sock.close()
+        self.lines.clear()

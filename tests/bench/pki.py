@@ -86,6 +86,8 @@ class Credentials:
     """Finds the certificate of a domain (or of its parent) in a directory and makes TLS settings from it."""
 
     directory: Path
+    more_trust: tuple[Path, ...] = ()
+    """Certificates of further authorities, believed as soon as the files exist."""
 
     def pem_of(self, domain: str) -> Path:
         """Return the .pem file that speaks for `domain`; LookupError when there is none."""
@@ -100,7 +102,9 @@ class Credentials:
         """Return TLS settings as `domain`; peers are asked for a certificate, names are not checked here."""
         settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
         settings.load_cert_chain(self.pem_of(domain))
-        settings.load_verify_locations(self.directory / "ca.crt")
+        for trusted in (self.directory / "ca.crt", *self.more_trust):
+            if trusted.exists():
+                settings.load_verify_locations(trusted)
         settings.check_hostname = False
         settings.verify_mode = ssl.CERT_OPTIONAL if server else ssl.CERT_REQUIRED
         return settings

@@ -5,7 +5,7 @@ from statistics import median
 
 from attrs import frozen
 
-from tests.bench.arithmetic import ratio, summarize
+from tests.bench.arithmetic import COMPLETE, ratio, summarize
 from tests.bench.generator import Measurement
 
 TARGETS = {"ejabberd": 1.0, "prosody": 1 / 3}
@@ -40,12 +40,13 @@ def progress(row: Row) -> str:
     )
 
 
-def _legs(rows: Sequence[Row], system: str) -> list[dict[str, float]]:
+def _legs(rows: Sequence[Row], system: str) -> dict[int, dict[str, float]]:
+    """Return the costs of the legs of every repetition in which none of them failed."""
     repetitions: dict[int, dict[str, float]] = {}
     for row in rows:
         if row.system == system:
             repetitions.setdefault(row.repetition, {})[row.leg] = row.figures.cpu_seconds_per_100k
-    return [legs for _, legs in sorted(repetitions.items())]
+    return {number: legs for number, legs in repetitions.items() if set(legs) in COMPLETE}
 
 
 def _latency(rows: Sequence[Row], system: str) -> str:
@@ -68,11 +69,15 @@ def _lines(rows: Sequence[Row], systems: Sequence[str]) -> list[str]:
     ours = _legs(rows, "gateway")
     for system in systems:
         legs = _legs(rows, system)
-        cost = summarize(legs)
+        if not legs:
+            lines.append(f"  {system:<12} not measured")
+            continue
+        cost = summarize(list(legs.values()))
         line = f"  {system:<12} {cost.median:7.2f} (min {cost.minimum:6.2f}) CPU s/100k   "
         line += f"p50/p99 ms: {_latency(rows, system)}"
-        if ours and system != "gateway":
-            share = ratio(ours, legs)
+        both = sorted(ours.keys() & legs.keys())
+        if both and system != "gateway":
+            share = ratio([ours[number] for number in both], [legs[number] for number in both])
             line += f"   gateway/{system} {share:.2f}{_verdict(system, share)}"
         lines.append(line)
     return lines

@@ -92,7 +92,9 @@ ERLANG_RESOLVER = '{lookup, ["file", "native"]}.\n{file, resolv, "/etc/resolv.co
 class Server(Protocol):
     """Something that is started on one core, measured by its process id, and stopped."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return its name in the result."""
 
     def start(self, room: "Room", core: int) -> None:
         """Write the configuration and return when streams are accepted; TimeoutError when that takes too long."""

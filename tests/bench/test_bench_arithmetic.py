@@ -82,8 +82,8 @@ def test_text_has_the_length_that_the_cell_promises(name: str) -> None:
     assert len(stanza.split(b"<" + tag + b">")[1].split(b"</" + tag + b">")[0]) == cell.characters
 
 
-def _row(system: str, leg: str, cost: float) -> Row:
-    return Row(system, "message-200", None, 0, leg, Measurement(cost, 1e4, 1.0, 0.5, 2.0, 0.3, 0.0, 0))
+def _row(system: str, leg: str, cost: float, repetition: int = 0) -> Row:
+    return Row(system, "message-200", None, repetition, leg, Measurement(cost, 1e4, 1.0, 0.5, 2.0, 0.3, 0.0, 0))
 
 
 def test_report_says_which_target_is_missed() -> None:
@@ -93,3 +93,11 @@ def test_report_says_which_target_is_missed() -> None:
     text = report.tables(rows)
     assert "gateway/ejabberd 0.80 (ok, target 1.00)" in text
     assert "gateway/prosody 0.40 (MISSED, target 0.33)" in text
+
+
+def test_report_leaves_out_repetitions_in_which_a_leg_failed() -> None:
+    rows = [_row("gateway", "hop", 2.0, 0), _row("gateway", "hop", 4.0, 1), _row("prosody", "hop", 8.0, 1)]
+    rows += [_row("ejabberd", leg, 1.0, 0) for leg in ("in", "out")]
+    text = report.tables(rows)
+    assert "gateway/prosody 0.50" in text
+    assert "ejabberd     not measured" in text
