@@ -235,6 +235,6 @@ def _events():
                 yield f"{path.relative_to(root)}:{node.lineno}", node
 
 
-@pytest.mark.parametrize(("place", "call"), _events())
+@pytest.mark.parametrize(("place", "call"), list(_events()))
 def test_every_event_in_the_house_is_a_literal(place, call):
     assert isinstance(call.args[0], ast.Constant), f"{place}: an event must be written in the code"

@@ -1,0 +1,1 @@
+"""What the gateway shows of itself: metrics and health over HTTP, and the control socket."""

@@ -1,0 +1,227 @@
+"""The control socket: one JSON line asks for a command, one JSON line answers; only our own user and root may ask."""
+
+import json
+import os
+import socket
+import stat
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+
+from gateway.errors import CommandError, GatewayError
+from gateway.log import Log
+
+LONGEST_LINE = 64 * 1024
+"""Bytes of a request."""
+ASK_SECONDS = 10.0
+"""How long a client may take to send its request."""
+ANSWER_SECONDS = 60.0
+"""How long a command may take."""
+LEAVE_SECONDS = 5.0
+"""How long a client may take to hang up after its answer."""
+MOST_CLIENTS = 32
+_log = Log("control")
+
+Execute = Callable[[tuple[str, ...], Mapping[str, Any]], Awaitable[object]]
+"""Carries out a command by its words and arguments; raises GatewayError."""
+
+
+@define(eq=False)
+class ControlSocket:
+    """Listens on a UNIX socket that nobody but its owner can reach."""
+
+    path: Path
+    execute: Execute = field(repr=False)
+    _port: IListeningPort | None = field(default=None, init=False)
+
+    def listen(self, reactor: Any) -> None:
+        """Begins to listen; raises CommandError when another gateway answers there or the place is not safe."""
+        _secure_folder(self.path.parent)
+        _clear(self.path)
+        # The mode must be right from the first moment, before anybody can connect.
+        before = os.umask(0o177)
+        try:
+            self._port = reactor.listenUNIX(str(self.path), _Clients(self.execute, reactor), mode=0o600)
+        except CannotListenError as problem:
+            raise CommandError(f"cannot listen on {self.path}: {problem.socketError}") from None
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Stops listening and removes the socket."""
+        if self._port is not None:
+            stopped = self._port.stopListening()
+            self._port = None
+            if isinstance(stopped, Deferred):
+                await stopped
+
+
+def _secure_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+    except OSError as problem:
+        raise CommandError(f"cannot use the folder {folder} of the control socket: {problem.strerror}") from None
+    if found.st_uid not in (os.geteuid(), 0):
+        raise CommandError(f"the folder {folder} of the control socket belongs to somebody else")
+    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+        raise CommandError(f"others can write to the folder of the control socket; run: chmod 700 {folder}")
+
+
+def _clear(path: Path) -> None:
+    """Removes a socket that a dead gateway left behind."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise CommandError(f"{path} is in the way of the control socket and is not a socket")
+    if _answers(path):
+        raise CommandError(f"another gateway is running: it answers on {path}")
+    try:
+        path.unlink()
+    except OSError as problem:
+        raise CommandError(f"cannot remove the old control socket {path}: {problem.strerror}") from None
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+    return True
+
+
+class _Clients(Factory[Protocol]):
+    noisy = False
+
+    def __init__(self, execute: Execute, reactor: Any) -> None:
+        self.execute = execute
+        self.reactor = reactor
+        self.open = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        return None if self.open >= MOST_CLIENTS else _Client(self)
+
+
+class _Client(Protocol):
+    """Takes one request and gives one answer."""
+
+    def __init__(self, clients: _Clients) -> None:
+        self._clients = clients
+        self._received = b""
+        self._timer: Any = None
+        self._busy = self._gone = False
+
+    def connectionMade(self) -> None:
+        self._clients.open += 1
+        uid = _peer_uid(self.transport)
+        if uid not in (os.geteuid(), 0):
+            _log.warn("stranger refused", uid=-1 if uid is None else uid)
+            self._refuse("only the gateway's own user and root may use this socket")
+            return
+        self._timer = self._clients.reactor.callLater(ASK_SECONDS, self._refuse, "no request came in time")
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._busy:
+            return
+        self._received += data
+        line, newline, _ = self._received.partition(b"\n")
+        if len(line) > LONGEST_LINE:
+            self._refuse(f"a request has at most {LONGEST_LINE} bytes")
+        elif newline:
+            self._take(line)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self._clients.open -= 1
+        self._gone = True
+        self._stop_timer()
+
+    def _take(self, line: bytes) -> None:
+        self._busy = True
+        self._stop_timer()
+        self._received = b""
+        try:
+            words, arguments = parse_request(line)
+        except CommandError as problem:
+            self._refuse(str(problem))
+            return
+        running = ensureDeferred(_run(self._clients.execute, words, arguments))
+        running.addTimeout(ANSWER_SECONDS, self._clients.reactor)
+        running.addCallbacks(self._answer, self._failed)
+
+    def _answer(self, result: object) -> None:
+        try:
+            line = json.dumps({"ok": True, "result": result}, ensure_ascii=True)
+        except (TypeError, ValueError):
+            _log.failure("answer is no json")
+            self._refuse("the command's answer cannot be sent; the log says why")
+            return
+        self._end(line)
+
+    def _failed(self, failure: Failure) -> None:
+        if isinstance(failure.value, GatewayError):
+            self._refuse(str(failure.value))
+        elif isinstance(failure.value, TimeoutError):
+            self._refuse(f"the command took longer than {ANSWER_SECONDS:.0f} seconds")
+        else:
+            _log.failure("command failed", failure)
+            self._refuse("the command failed for a reason that the gateway did not expect; its log says where")
+
+    def _refuse(self, text: str) -> None:
+        self._busy = True
+        self._stop_timer()
+        self._end(json.dumps({"ok": False, "error": text}, ensure_ascii=True))
+
+    def _end(self, line: str) -> None:
+        if self._gone:
+            return
+        transport: Any = self.transport
+        transport.write(line.encode("ascii") + b"\n")
+        # A close with unread input resets the connection, and takes the answer with it.
+        transport.loseWriteConnection()
+        self._timer = self._clients.reactor.callLater(LEAVE_SECONDS, transport.abortConnection)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+async def _run(execute: Execute, words: tuple[str, ...], arguments: Mapping[str, Any]) -> object:
+    return await execute(words, arguments)
+
+
+def _peer_uid(transport: Any) -> int | None:
+    try:
+        raw = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    except (AttributeError, OSError):
+        return None
+    return int(struct.unpack("3i", raw)[1])
+
+
+def parse_request(line: bytes) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Reads `{"command": [words], "arguments": {name: value}}`; raises CommandError."""
+    try:
+        request = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise CommandError("a request is one line of JSON") from None
+    if not isinstance(request, dict) or not set(request) <= {"command", "arguments"}:
+        raise CommandError('a request is {"command": [...], "arguments": {...}}')
+    words, arguments = request.get("command"), request.get("arguments", {})
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise CommandError("command must be a list of words")
+    if not isinstance(arguments, dict):
+        raise CommandError("arguments must be an object")
+    return tuple(words), arguments
