@@ -10,7 +10,7 @@ class Limits:
     """Bounds on one stanza or stream header; exceeding one is the stream error policy-violation."""
 
     stanza_bytes: int
-    """Bytes of a stanza as sent, its first < and its last > included; RFC 6120 section 13.12 asks for 10 000 or more."""
+    """Bytes of a stanza as sent from < to >; RFC 6120 section 13.12 asks for 10 000 or more."""
     elements: int
     """Elements in a stanza, the stanza itself included."""
     depth: int

@@ -140,6 +140,11 @@ class Reader:
         return True
 
     def _failed(self, error: Exception) -> XmlFault:
+        if isinstance(error, ExpatError) and self._parser is not None:
+            try:  # text before the error still waits in pyexpat's buffer, and may itself be a fault
+                self._parser.CharacterDataHandler = None
+            except XmlFault as earlier:
+                error = earlier
         if isinstance(error, XmlFault):
             fault = error
         elif isinstance(error, ExpatError):
