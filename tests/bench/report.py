@@ -36,6 +36,7 @@ def progress(row: Row) -> str:
         f"#{row.repetition} {offered(row.rate):>10} {row.cell:<12} {row.system:<12}{row.leg:<7}"
         f"{figures.cpu_seconds_per_100k:7.2f} s/100k {figures.stanzas_per_second:8.0f}/s "
         f"p50 {figures.p50_ms:7.2f} p99 {figures.p99_ms:7.2f} ms  busy {figures.utilization:4.0%} "
+        f"generator {figures.generator_seconds_per_100k * figures.stanzas_per_second / 1e5:4.0%} "
         f"others {figures.others_on_core:4.0%} errors {figures.errors}"
     )
 
