@@ -1,6 +1,6 @@
 """The house as its legs see it: takes every envelope in and sends it the right way."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.inquiry import Inquiries
@@ -72,9 +72,11 @@ class House:
         """Takes published information that the inside server announces; None withdraws a field."""
         self.presence.publish(person.bare, values)
 
-    def picture_changed(self, person: Address) -> None:
-        """Takes note that the person's card should be asked for again."""
-        self.inquiries.forget(person.bare)
+    def picture_changed(self, person: Address, sha1: str) -> None:
+        """Takes note of the picture that a person has now ('' for none): another one means another card."""
+        known = self.presence.published(person.bare).get(Field.PHOTO)
+        if (known.sha1 if known else "") != sha1:
+            self.inquiries.forget(person.bare)
 
     def reconsider(self, envelope: Envelope) -> Envelope | None:
         """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
@@ -92,9 +94,14 @@ class House:
 
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
-        self._metrics.bounced(self.relay.pair_of(envelope).facts.partner, problem)
+        pair = self.relay.pair_of(envelope)
+        self._metrics.bounced(pair.facts.partner, problem)
+        content = envelope.content
+        if isinstance(content, Query) and envelope.side is Side.INTERNAL:
+            bounce = Bounce("query", content.id, problem)
+            self.inquiries.answered(Envelope(envelope.recipient, pair.person, bounce, Side.EXTERNAL), bounce, content.id)
+            return
         if envelope.side is Side.INTERNAL:
-            pair = self.relay.pair_of(envelope)
             sender = pair.endpoint if pair.endpoint and isinstance(envelope.content, Message) else pair.person
             envelope = Envelope(sender, envelope.recipient, envelope.content, envelope.side)
         self.relay.refuse(envelope, problem)
@@ -113,8 +120,6 @@ class House:
         for pair in pairs:
             pair.revoking_since = self._now()
             self.presence.tell(pair)
-            if pair.revoking_since is not None and not self._waiting(pair):
-                pair.revoking_since = None
 
     def say_goodbye(self) -> None:
         """Tells everybody that everybody is gone, so that nobody looks present while the gateway is down."""
@@ -123,9 +128,6 @@ class House:
             if pair.last is not None and pair.last.available:
                 pair.endpoints.clear()
                 self.presence.tell_offline(pair)
-
-    def _waiting(self, pair: Pair) -> bool:
-        return pair.revoking_since is not None and pair.last is not None and len(pair.last) == 0 and False
 
     def _forget_heard(self, pair: Pair) -> None:
         for resource in sorted(pair.heard):
@@ -146,6 +148,8 @@ class House:
             if presence.document.available:
                 self.roster.learn(pair)
             self.presence.note(pair, envelope.sender.resource, presence)
+            if presence.document.available:
+                self.inquiries.learn(pair)
         elif self.relay.pass_on(envelope, pair).decision is Decision.DELIVER:
             keep = pair.heard.add if presence.document.available else pair.heard.discard
             keep(envelope.sender.resource)
@@ -166,6 +170,7 @@ class House:
         seen = verdict.content.document
         known = OFFLINE if pair.last is None and not pair.unsure else pair.last
         if seen == known:
+            pair.revoking_since = None
             return
         if self.relay.record(envelope, pair, verdict).decision is not Decision.DELIVER:
             return
@@ -196,6 +201,3 @@ class House:
 def differing(before: PresenceDocument, after: PresenceDocument) -> frozenset[Field]:
     """Gives the fields that are in only one of two documents, or not the same in both."""
     return frozenset(name for name in (before.names | after.names) if before.get(name) != after.get(name))
-
-
-Answers = Callable[[Address, Address, QueryKind], Awaitable[PresenceDocument | None]]

@@ -72,6 +72,12 @@ class Inquiries:
             back = Envelope(asked.envelope.recipient, asked.envelope.sender, reply, Side.EXTERNAL)
             self._send_in(back, asked.envelope.sender)
 
+    def learn(self, pair: Pair) -> None:
+        """Fetches a person's card ahead of any question, once in a while, in the name of a contact who may see him."""
+        if self._stale(pair) and not pair.facts.blocked:
+            self._fetched[pair.person] = self._now()
+            ensureDeferred(self._fetch(pair))
+
     def forget(self, person: str) -> None:
         """Asks the inside server again next time, because the person's card has changed."""
         self._fetched.pop(person, None)
@@ -105,9 +111,16 @@ class Inquiries:
         card_fields = frozenset(Field) - PRESENCE_FIELDS
         if query.kind not in _FROM_CARD or pair.permission.fields.isdisjoint(card_fields):
             return False
-        return self._now() - self._fetched.get(pair.person, -CARD_SECONDS) >= CARD_SECONDS
+        return self._stale(pair)
+
+    def _stale(self, pair: Pair) -> bool:
+        return self._now() - self._fetched.get(pair.person, 0.0) >= CARD_SECONDS
 
     async def _fetch_and_answer(self, envelope: Envelope, query: Query, pair: Pair) -> None:
+        await self._fetch(pair)
+        self._answer(envelope, query, pair)
+
+    async def _fetch(self, pair: Pair) -> None:
         try:
             card = await self._ask(pair.person, pair.contact, QueryKind.CARD)
         except Exception:  # noqa: BLE001 a question must be answered whatever the inside server does
@@ -115,7 +128,6 @@ class Inquiries:
             card = None
         if card is not None:
             self._take(pair.person, card)
-        self._answer(envelope, query, pair)
 
     def _take(self, person: str, card: PresenceDocument) -> None:
         if len(self._fetched) > MOST_WAITING:

@@ -1,0 +1,1 @@
+"""The XMPP leg: server-to-server streams on both sides, or a component on the inside."""

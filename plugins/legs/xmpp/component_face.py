@@ -1,0 +1,174 @@
+"""The inside as a component of the organisation's own server (XEP-0114): outside addresses are escaped (XEP-0106)."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+
+from gateway.config import InsideComponent
+from gateway.errors import AddressError, GatewayError
+from gateway.interfaces import Surroundings
+from gateway.log import Log
+from gateway.model.address import Address
+from gateway.model.envelope import Envelope, Problem
+from gateway.outbox import Outbox, OutboxLimits
+from gateway.protocols.xmpp.component import ComponentStream
+from gateway.protocols.xmpp.element import Element
+from gateway.protocols.xmpp.stanzas.escaping import escape_address, unescape_address
+from gateway.transport.connector import ConnectFailed, connect
+from gateway.transport.link import Link, LinkLimits
+from gateway.transport.resolver import LookupFailed
+from plugins.legs.xmpp.connection import Connection
+from plugins.legs.xmpp.hosts import fixed_target
+from plugins.legs.xmpp.outflow import Outflow
+
+log = Log("xmpp.component")
+
+
+class ComponentFace:
+    """Is the gateway as a component; one connection carries everything, in order."""
+
+    def __init__(
+        self, house: Any, inside: InsideComponent, dialect: Any, surroundings: Surroundings, outflow: Outflow
+    ) -> None:
+        self.house = house
+        self.dialect = dialect
+        self.clock: Callable[[], float] = surroundings.reactor.seconds
+        self._inside = inside
+        self._domains = frozenset(str(domain) for domain in surroundings.config.gateway.domains)
+        self._reactor = surroundings.reactor
+        self._limits = surroundings.config.limits
+        self._metrics = surroundings.metrics
+        self.outflow = outflow
+        limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds)
+        self.outbox = Outbox(limits, house.reconsider, house.undeliverable, surroundings.now)
+        self.connection: Connection | None = None
+        self.problem = ""
+        self._failures = 0
+        self._retry: Any = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begins to connect."""
+        ensureDeferred(self._call())
+
+    def deliver(self, envelope: Envelope) -> bool:
+        """Sends an envelope to the inside server, or keeps it until the component is connected."""
+        self.outbox.put(envelope)
+        return self.connection is not None
+
+    def say(self, local: str, remote: str, text: str) -> None:
+        """Sends an answer that needs no policy; while the server is away nobody waits for it."""
+        if self.connection is not None:
+            self._send(text)
+
+    async def _call(self) -> None:
+        self._retry = None
+        try:
+            target = await fixed_target(self._inside.connect, False)
+            sock, _, _ = await connect(self._reactor, target, self._limits.connect_seconds)
+        except (LookupFailed, ConnectFailed) as failure:
+            self._failed(str(failure))
+            return
+        stream = ComponentStream(domain=str(self._inside.name), secret=self._inside.secret.text, now=self.clock())
+        connection = Connection(self, stream)
+        limits = LinkLimits(write_buffer=self._limits.write_buffer_bytes, stall_seconds=self._limits.stall_seconds)
+        connection.link = Link(self._reactor, sock, connection, limits)
+        connection.link.start()
+        connection.flush()
+        problem = await connection.ready
+        if problem:
+            self._failed(problem)
+
+    def _failed(self, problem: str) -> None:
+        self.problem = problem
+        self._failures += 1
+        log.warn("component refused", host=self._inside.connect.host, detail=GatewayError(problem))
+        self.outbox.failed(Problem.REMOTE_SERVER_TIMEOUT)
+        self._call_later()
+
+    def _call_later(self) -> None:
+        if self._retry is None and not self._stopping:
+            most = min(self._limits.retry_max_seconds, self._limits.retry_seconds * 2 ** min(self._failures, 6))
+            self._retry = self._reactor.callLater(most * (0.5 + 0.5 * random.random()), self._call_now)
+
+    def _call_now(self) -> None:
+        ensureDeferred(self._call())
+
+    # -- what the connection tells ----------------------------------------------------------------------------------
+
+    def authenticated(self, connection: Connection, event: Any) -> None:
+        """Takes the component into use."""
+        log.info("component connected", domain=str(self._inside.name))
+        self.connection, self.problem, self._failures = connection, "", 0
+        self.outbox.opened(self._transmit)
+        for domain in self._domains:
+            self.house.link_opened("", domain)
+
+    def take(self, connection: Connection, element: Element) -> None:
+        """Takes a stanza that one of our people sends to an escaped outside address."""
+        sender, recipient = element.attributes.get("from", ""), element.attributes.get("to", "")
+        try:
+            who = Address.parse(sender)
+            if who.domain not in self._domains:
+                self.dialect.refuse(sender, recipient, element, Problem.FORBIDDEN)
+                return
+            self.dialect.take(who, self._outside(recipient), element)
+        except AddressError:
+            self._metrics.parser_rejects("xmpp", "improper-addressing").inc()
+            self.dialect.refuse(sender, recipient, element, Problem.ITEM_NOT_FOUND)
+        except Exception:  # noqa: BLE001 one bad stanza hurts one stanza
+            log.failure("stanza failed")
+
+    def _outside(self, recipient: str) -> Address:
+        address = Address.parse(recipient)
+        return Address.parse(unescape_address(address, self._inside.name)) if address.local else address
+
+    def _escaped(self, address: Address) -> str:
+        return escape_address(address, self._inside.name)
+
+    def _transmit(self, envelope: Envelope) -> None:
+        text = self.dialect.write(envelope, self._escaped(envelope.sender), envelope.recipient)
+        if text:
+            self._send(text)
+
+    def _send(self, text: str) -> None:
+        if self.connection is not None:
+            self.connection.stream.send(text)
+            self.outflow.mark(self.connection)
+
+    def gone(self, connection: Connection) -> None:
+        """Keeps what is to come, and connects again."""
+        if self.connection is connection:
+            self.connection = None
+            self.outbox.closed()
+            log.warn("component lost", detail=GatewayError(connection.reason))
+            self._call_later()
+
+    def start_tls(self, connection: Connection) -> None:
+        """A component has no TLS of its own (XEP-0114)."""
+
+    def verify(self, connection: Connection, event: Any) -> None:
+        """A component knows no dialback."""
+
+    def verified(self, connection: Connection, event: Any) -> None:
+        """A component knows no dialback."""
+
+    def tick(self) -> None:
+        """Looks after the connection and the queue."""
+        self.outbox.expire()
+        if self.connection is not None:
+            if self.clock() - self.connection.heard_at > self._limits.ping_seconds:
+                self.connection.stream.send_whitespace()
+                self.connection.flush()
+
+    async def stop(self) -> None:
+        """Closes the stream."""
+        self._stopping = True
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        if self.connection is not None:
+            self.connection.end()
+
+

@@ -1,0 +1,150 @@
+"""One stream on one link: bytes in, events out, and everything that only a live connection knows."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+
+from gateway.protocols.xmpp.component import ComponentStream
+from gateway.protocols.xmpp.element import Element
+from gateway.protocols.xmpp.events import (
+    Authenticated,
+    AuthenticationRefused,
+    Event,
+    Failed,
+    PeerClosed,
+    StartTls,
+    Verify,
+    VerifyAnswer,
+)
+from gateway.protocols.xmpp.initiating import InitiatingStream
+from gateway.protocols.xmpp.receiving import ReceivingStream
+from gateway.protocols.xmpp.stream_error import StreamError
+from gateway.transport.certificate import PeerCertificate
+from gateway.transport.link import Link
+from plugins.legs.xmpp.outflow import Outflow
+
+
+AnyStream = ReceivingStream | InitiatingStream | ComponentStream
+
+
+class Owner(Protocol):
+    """Is the face that a connection belongs to."""
+
+    clock: Callable[[], float]
+    """Gives monotonic seconds."""
+    outflow: Outflow
+
+    def take(self, connection: "Connection", element: Element) -> None:
+        """Takes a stanza that the stream has accepted."""
+
+    def start_tls(self, connection: "Connection") -> None:
+        """Starts TLS on a link whose stream has agreed to it."""
+
+    def authenticated(self, connection: "Connection", event: Authenticated) -> None:
+        """Takes note of a proven pair."""
+
+    def verify(self, connection: "Connection", event: Verify) -> None:
+        """Has a dialback key verified elsewhere."""
+
+    def verified(self, connection: "Connection", event: VerifyAnswer) -> None:
+        """Takes the answer about a key."""
+
+    def gone(self, connection: "Connection") -> None:
+        """Takes note that a connection has ended."""
+
+
+@define(eq=False, slots=True)
+class Connection:
+    """Joins a stream to its link; the receiver of the link."""
+
+    owner: Owner
+    stream: AnyStream
+    link: Link = field(init=False)
+    ready: Deferred[str] = field(factory=Deferred)
+    """Fires with '' when the pair is authenticated, else with the reason why it never will be."""
+    heard_at: float = 0.0
+    used_at: float = 0.0
+    pinged_at: float | None = None
+    tls_started: bool = False
+    clean: bool = False
+    """True when one side has closed the stream as it should."""
+    reason: str = ""
+    place: str = ""
+    """The peer's IP address, whose place at the listener is given back."""
+    release: Any = None
+
+    def data_received(self, chunk: bytes) -> None:
+        """Takes the bytes of one read."""
+        owner = self.owner
+        outflow = owner.outflow
+        outflow.reading = True
+        self.heard_at = now = owner.clock()
+        take = owner.take
+        for event in self.stream.receive(chunk, now):
+            if event.__class__ is Element:
+                take(self, event)
+            else:
+                self._happened(event)
+        self.flush()
+        outflow.flush()
+
+    def tls_established(self, certificate: PeerCertificate | None) -> None:
+        """Goes on inside TLS."""
+        if isinstance(self.stream, ComponentStream):
+            return
+        for event in self.stream.tls_established(certificate):
+            self._happened(event)
+        self.flush()
+
+    def link_lost(self, reason: str) -> None:
+        """Ends."""
+        self.reason = self.reason or reason
+        self._settle(self.reason)
+        if self.release is not None:
+            self.release(self.place)
+        self.owner.gone(self)
+
+    def flush(self) -> None:
+        """Writes what the stream has to say, in one piece; ends the link after the last word."""
+        output = self.stream.take_output()
+        if output:
+            self.link.write(output)
+        if self.tls_started:
+            self.tls_started = False
+            self.owner.start_tls(self)
+        elif self.stream.finished:
+            self.link.close()
+
+    def end(self, error: StreamError | None = None) -> None:
+        """Closes the stream; without an error the peer may finish what it is saying."""
+        self.clean = self.clean or error is None
+        self.reason = self.reason or (error.condition if error else "closed")
+        self.stream.close(error)
+        self.flush()
+
+    def _happened(self, event: Event) -> None:
+        if isinstance(event, StartTls):
+            self.tls_started = True
+        elif isinstance(event, Authenticated):
+            self.used_at = self.owner.clock()
+            self.owner.authenticated(self, event)
+            self._settle("")
+        elif isinstance(event, Verify):
+            self.owner.verify(self, event)
+        elif isinstance(event, VerifyAnswer):
+            self.owner.verified(self, event)
+        elif isinstance(event, AuthenticationRefused):
+            self.reason = event.reason
+        elif isinstance(event, PeerClosed):
+            self.clean = True
+            self.reason = self.reason or "closed by the peer"
+        elif isinstance(event, Failed):
+            self.reason = self.reason or f"{event.condition}, said by {'us' if event.ours else 'the peer'}"
+
+    def _settle(self, outcome: str) -> None:
+        if not self.ready.called:
+            self.ready.callback(outcome)
+
+

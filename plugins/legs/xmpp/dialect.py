@@ -1,0 +1,261 @@
+"""Stanzas of each side into envelopes for the house, and envelopes into stanzas for each side."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from gateway.model.address import Address
+from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.message import Message
+from gateway.model.presence import Field, Presence, PresenceDocument
+from gateway.model.subscription import Subscription
+from gateway.protocols.xmpp.element import Element
+from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer
+from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity
+from gateway.protocols.xmpp.stanzas.errors import Malformed, bounce_of, write_bounce, write_malformed
+from gateway.protocols.xmpp.stanzas.messages import read_message, write_message
+from gateway.protocols.xmpp.stanzas.presences import ReadPresence, read_presence, write_presence, write_subscription
+from gateway.protocols.xmpp.stanzas.published import PublishedEvent, write_event
+from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
+
+IN_STANZA = frozenset(
+    {
+        Field.AVAILABILITY,
+        Field.SHOW,
+        Field.NOTE,
+        Field.IDLE,
+        Field.LAST_ACTIVE,
+        Field.DISPLAY_NAME,
+        Field.PHOTO,
+        Field.CAPABILITIES,
+    }
+)
+"""Fields that a presence stanza itself carries; the other fields of presence go as PEP events."""
+IN_EVENTS = (Field.ACTIVITY, Field.MOOD, Field.LOCATION)
+
+GATEWAY_DISCO = Disco(
+    (Identity("gateway", "xmpp"), Identity("server", "im")), ("http://jabber.org/protocol/disco#info", "urn:xmpp:ping")
+)
+"""What the gateway says of its own domains, on both sides (XEP-0030)."""
+
+ASK_SECONDS = 10.0
+MOST_ASKED = 1000
+
+Send = Callable[[str, str, str], None]
+"""Sends a stanza's text from one domain to another: (local domain, remote domain, text)."""
+
+
+class Dialect:
+    """Reads what one side says; `say` sends an answer that needs no policy back to that side."""
+
+    side: Side
+
+    def __init__(self, house: Any, now: Callable[[], float], say: Send, metrics: Any) -> None:
+        self.house = house
+        self.now = now
+        self.say = say
+        self.metrics = metrics
+        self.ponged: Callable[[str, str], None] = _nobody_asked
+
+    def take(self, sender: Address, recipient: Address, element: Element) -> None:
+        """Takes one stanza between two addresses that the stream has proven."""
+        name = element.name
+        if name == "message":
+            self._message(sender, recipient, element)
+        elif name == "presence":
+            self._presence(sender, recipient, element)
+        else:
+            self._iq(sender, recipient, element)
+
+    def refuse(self, sender: str, recipient: str, element: Element, problem: Problem) -> None:
+        """Answers a stanza that cannot be taken at all."""
+        bounce = bounce_of(element, problem)
+        if bounce is not None:
+            self._back(sender, recipient, write_bounce(bounce, recipient, sender))
+
+    def _message(self, sender: Address, recipient: Address, element: Element) -> None:
+        content = read_message(element, self.now())
+        if isinstance(content, PublishedEvent):
+            self._published(sender, content)
+        elif recipient.local:
+            self.house.receive(Envelope(sender, recipient, content, self.side))
+        else:
+            self.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
+
+    def _presence(self, sender: Address, recipient: Address, element: Element) -> None:
+        content = read_presence(element, self.now())
+        if isinstance(content, Malformed):
+            self._back(sender, recipient, write_malformed(content, recipient, sender))
+            return
+        if not recipient.local or not sender.local:
+            return
+        if isinstance(content, ReadPresence):
+            self._before_presence(sender, content)
+            self.house.receive(Envelope(sender, recipient, content.presence, self.side))
+        else:
+            self.house.receive(Envelope(sender, recipient, content, self.side))
+
+    def _iq(self, sender: Address, recipient: Address, element: Element) -> None:
+        content = read_query(element, self.now())
+        if isinstance(content, Malformed):
+            self._back(sender, recipient, write_malformed(content, recipient, sender))
+        elif isinstance(content, Query):
+            if recipient.local:
+                self._question(sender, recipient, content)
+            else:
+                text = write_domain_answer(content, GATEWAY_DISCO, (), recipient, sender)
+                self._back(sender, recipient, text)
+        elif not self._answered(sender, recipient, content):
+            self._answer(sender, recipient, content)
+
+    def _back(self, sender: str, recipient: str, text: str) -> None:
+        self.say(recipient, sender, text)
+
+    def _published(self, sender: Address, event: PublishedEvent) -> None:
+        """What an outside contact publishes does not cross (PEP is never relayed)."""
+
+    def _before_presence(self, sender: Address, content: ReadPresence) -> None:
+        """Takes what stands beside the document."""
+
+    def _question(self, sender: Address, recipient: Address, query: Query) -> None:
+        self.house.receive(Envelope(sender, recipient, query, self.side))
+
+    def _answered(self, sender: Address, recipient: Address, content: Result | Bounce) -> bool:
+        """Says whether an answer was for the leg itself; its own pings go from domain to domain."""
+        if not recipient.local:
+            self.ponged(recipient.domain, sender.domain)
+        return not recipient.local
+
+    def _answer(self, sender: Address, recipient: Address, content: Result | Bounce) -> None:
+        if isinstance(content, Result):
+            query = Query(content.kind, content.id)
+            answer: Answer | Bounce = Answer(query, PresenceDocument(content.fields))
+        else:
+            answer = content
+        if recipient.local and sender.local:
+            self.house.receive(Envelope(sender, recipient, answer, self.side))
+
+
+class OutsideDialect(Dialect):
+    """Reads partners; writes what people inside let them see."""
+
+    side = Side.EXTERNAL
+
+    def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
+        """Gives the stanzas that carry an envelope to a partner; '' when there is nothing to say."""
+        content = envelope.content
+        if isinstance(content, Message):
+            return write_message(content, sender, recipient)
+        if isinstance(content, Presence):
+            return outward_presence(content, sender, recipient)
+        return _write_other(content, sender, recipient, self.now())
+
+
+class InsideDialect(Dialect):
+    """Reads the organisation's own server; writes what contacts say to people."""
+
+    side = Side.INTERNAL
+
+    def __init__(self, house: Any, now: Callable[[], float], say: Send, metrics: Any, reactor: Any) -> None:
+        super().__init__(house, now, say, metrics)
+        self._reactor = reactor
+        self._numbers = count(1)
+        self._asked: dict[str, tuple[str, Deferred[PresenceDocument | None]]] = {}
+
+    def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
+        """Gives the stanzas that carry an envelope to the inside server."""
+        content = envelope.content
+        if isinstance(content, Message):
+            return write_message(content, sender, recipient)
+        if isinstance(content, Presence):
+            caps = CAPS_FOR_CONTACTS if content.document.available else None
+            return write_presence(content.document, sender, recipient, caps=caps, priority=content.priority)
+        return _write_other(content, sender, recipient, self.now())
+
+    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Deferred[PresenceDocument | None]:
+        """Asks the inside server about a person in a contact's name; None when nothing comes in time."""
+        answer: Deferred[PresenceDocument | None] = Deferred()
+        if len(self._asked) >= MOST_ASKED:
+            answer.callback(None)
+            return answer
+        number = f"ask{next(self._numbers)}"
+        self._asked[number] = (person.bare, answer)
+        late = self._reactor.callLater(ASK_SECONDS, self._settle, number, None)
+        answer.addBoth(_cancelling(late))
+        self.say(contact.bare, person.bare, write_query(kind, number, contact.bare, person.bare))
+        return answer
+
+    def _answered(self, sender: Address, recipient: Address, content: Result | Bounce) -> bool:
+        asked = self._asked.get(content.id)
+        if asked is None or asked[0] != sender.bare:
+            return super()._answered(sender, recipient, content)
+        self._settle(content.id, PresenceDocument(content.fields) if isinstance(content, Result) else None)
+        return True
+
+    def _settle(self, number: str, document: PresenceDocument | None) -> None:
+        asked = self._asked.pop(number, None)
+        if asked is not None:
+            asked[1].callback(document)
+
+    def _published(self, sender: Address, event: PublishedEvent) -> None:
+        if sender.local:
+            self.house.published(sender, event.fields)
+            if event.photo_hash:
+                self.house.picture_changed(sender, event.photo_hash)
+
+    def _before_presence(self, sender: Address, content: ReadPresence) -> None:
+        if content.photo_hash is not None:
+            self.house.picture_changed(sender, content.photo_hash)
+
+    def _question(self, sender: Address, recipient: Address, query: Query) -> None:
+        """Answers for a contact's client itself; only questions about what a contact publishes go on."""
+        if query.kind in (QueryKind.CAPABILITIES, QueryKind.PING):
+            seen = PresenceDocument({Field.AVAILABILITY: True})
+            text = write_answer(query, seen, recipient, sender, self.now(), disco=DISCO_FOR_CONTACTS)
+            self._back(sender, recipient, text)
+        else:
+            super()._question(sender, recipient, query)
+
+
+def _nobody_asked(local: str, remote: str) -> None:
+    """Is where the answer to a ping goes while no face has asked to be told."""
+
+
+def outward_presence(presence: Presence, sender: str, recipient: str) -> str:
+    """Writes presence to a partner: the stanza, and an event for each published item that has changed (XEP-0163)."""
+    document, changed = presence.document, presence.changed
+    text = ""
+    if changed is None or not IN_STANZA.isdisjoint(changed):
+        gone = changed is not None and Field.PHOTO in changed
+        text = write_presence(document, sender, recipient, photo_gone=gone)
+    bare = sender.partition("/")[0]
+    for name in IN_EVENTS:
+        if name in document if changed is None else name in changed:
+            text += write_event(name, document, bare, recipient)
+    return text
+
+
+def _write_other(content: Any, sender: str, recipient: str, now: float) -> str:
+    if isinstance(content, Subscription):
+        return write_subscription(content, sender, recipient)
+    if isinstance(content, Bounce):
+        return write_bounce(content, sender, recipient)
+    if isinstance(content, Query):
+        return write_query(content.kind, content.id, sender, recipient.partition("/")[0])
+    if isinstance(content, Answer):
+        document = content.document if isinstance(content.document, PresenceDocument) else None
+        return write_answer(content.query, document, sender, recipient, now)
+    raise TypeError(f"no stanza carries {type(content).__name__}")
+
+
+def _cancelling(call: Any) -> Callable[[Any], Any]:
+    def cancel(result: Any) -> Any:
+        if call.active():
+            call.cancel()
+        return result
+
+    return cancel
+
+

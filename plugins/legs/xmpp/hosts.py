@@ -1,0 +1,143 @@
+"""What the streams of each side may assume: which domains are ours there, and on what terms pairs connect."""
+
+from collections.abc import Callable
+from socket import SOCK_STREAM, getaddrinfo
+from typing import Protocol
+
+from OpenSSL import SSL
+from twisted.internet.threads import deferToThread
+
+from gateway.config import Addresses, Auth, Config, Endpoint, InsideAuth, InsideServer
+from gateway.errors import AddressError
+from gateway.model.address import ascii_domain, normal_domain
+from gateway.protocols.xmpp.events import StreamTerms
+from gateway.transport.certificate import PeerCertificate
+from gateway.transport.resolver import NotFound, Resolver, Target
+from plugins.legs.xmpp.trust import InsideTrust, OutsideTrust, route_of
+
+
+class SideHost(Protocol):
+    """Answers for one side: the questions of its streams, where peers are, and which TLS context meets them."""
+
+    def canonical(self, domain: str) -> str | None:
+        """Gives the one spelling of a domain, or None."""
+
+    def serves(self, domain: str) -> bool:
+        """Says whether the gateway speaks for a domain on this side."""
+
+    def terms(self, local: str, remote: str) -> StreamTerms | None:
+        """Gives the terms of a pair, or None when it is not to be connected."""
+
+    def proves(self, certificate: object, remote: str) -> bool:
+        """Says whether a certificate proves a domain."""
+
+    def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
+        """Says what a certificate lacks."""
+
+    def partner(self, local: str, remote: str) -> str:
+        """Gives the name of the partner that a pair of domains concerns, for metrics."""
+
+    async def targets(self, local: str, remote: str) -> list[Target]:
+        """Gives where to dial a domain; raises LookupFailed."""
+
+    def client(self, local: str, remote: str) -> SSL.Context:
+        """Gives the TLS context to call with."""
+
+    def server(self, local: str | None, remote: str | None) -> SSL.Context:
+        """Gives the TLS context to answer with."""
+
+
+class _Names:
+    def canonical(self, domain: str) -> str | None:
+        """Gives the normalised domain (RFC 7622 section 3.2), or None."""
+        try:
+            return normal_domain(domain)
+        except AddressError:
+            return None
+
+
+class OutsideHost(_Names):
+    """Speaks for our own domains towards partners."""
+
+    def __init__(self, config: Config, resolver: Callable[[bool], Resolver], now: Callable[[], float]) -> None:
+        self._config = config
+        self._resolver = resolver
+        self._domains = frozenset(str(domain) for domain in config.gateway.domains)
+        self.trust = OutsideTrust(config, now)
+        self.client, self.server, self.why_not = self.trust.client, self.trust.server, self.trust.why_not
+
+    def serves(self, domain: str) -> bool:
+        """Says whether a domain is one of ours."""
+        return domain in self._domains
+
+    def terms(self, local: str, remote: str) -> StreamTerms | None:
+        """Gives the terms of a partner's contract; nobody else has any."""
+        route = route_of(self._config, remote)
+        if route is None or local not in self._domains:
+            return None
+        return StreamTerms(
+            require_tls=True, external=Auth.EXTERNAL in route.auth, dialback=Auth.DIALBACK in route.auth, bidi=route.bidi
+        )
+
+    def proves(self, certificate: object, remote: str) -> bool:
+        """Says whether a certificate proves a partner's domain."""
+        return isinstance(certificate, PeerCertificate) and self.trust.proves(certificate, remote)
+
+    def partner(self, local: str, remote: str) -> str:
+        """Gives the name of the partner that a pair of domains concerns."""
+        found = self._config.partners.of(remote)
+        return found.name if found else ""
+
+    async def targets(self, local: str, remote: str) -> list[Target]:
+        """Gives the static route of a partner, or what DNS says."""
+        route = route_of(self._config, remote)
+        if route is not None and route.route is not None:
+            return await fixed_target(route.route, route.direct_tls)
+        anywhere = route is not None and route.addresses is Addresses.ANY
+        return await self._resolver(anywhere).xmpp_targets(ascii_domain(remote))
+
+
+class InsideHost(_Names):
+    """Speaks for the partners' domains towards our own server."""
+
+    def __init__(self, config: Config, inside: InsideServer, trust: InsideTrust) -> None:
+        self._config = config
+        self._inside = inside
+        self.client, self.server, self.why_not = trust.client, trust.server, trust.why_not
+        self._trust = trust
+        self._terms = StreamTerms(dialback=inside.auth is InsideAuth.DIALBACK)
+
+    def take(self, config: Config) -> None:
+        """Takes a new configuration's partners; where our own server is stays as it was."""
+        self._config = config
+
+    def serves(self, domain: str) -> bool:
+        """Says whether a domain is a partner's."""
+        return self._config.partners.of(domain) is not None
+
+    def terms(self, local: str, remote: str) -> StreamTerms | None:
+        """Gives the terms of our own server; no other server may call here."""
+        return self._terms if remote in self._config.gateway.domains else None
+
+    def proves(self, certificate: object, remote: str) -> bool:
+        """Says whether a certificate proves that the caller is our own server."""
+        return isinstance(certificate, PeerCertificate) and self._trust.proves(certificate, remote)
+
+    def partner(self, local: str, remote: str) -> str:
+        """Gives the name of the partner that a pair of domains concerns."""
+        found = self._config.partners.of(local)
+        return found.name if found else ""
+
+    async def targets(self, local: str, remote: str) -> list[Target]:
+        """Gives where our own server listens."""
+        where = self._inside.connect.of(remote)
+        return [] if where is None else await fixed_target(where, False)
+
+
+async def fixed_target(where: Endpoint, direct_tls: bool) -> list[Target]:
+    """Gives the target that the administrator named; a host name is looked up by the system (hosts file included)."""
+    try:
+        found = await deferToThread(getaddrinfo, where.host, where.port, type=SOCK_STREAM)
+    except OSError as problem:
+        raise NotFound(f"{where.host}: {problem.strerror or problem}") from None
+    return [Target(where.host, where.port, direct_tls, tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))]

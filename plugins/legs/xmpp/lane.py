@@ -1,0 +1,73 @@
+"""The way out for one pair of domains: its queue, its one connection, and when to try again."""
+
+from typing import Any
+
+from attrs import define, field
+
+from gateway.outbox import Outbox
+from plugins.legs.xmpp.connection import Connection
+
+
+MOST_TEXTS = 256
+"""Answers that are kept for a stream that is not up yet."""
+
+
+@define(eq=False)
+class Lane:
+    """Is the one output stream of a domain pair (RFC 6120 section 10.1), or the wish for one."""
+
+    local: str
+    remote: str
+    partner: str
+    """The partner's name, as metrics know it."""
+    outbox: Outbox
+    connection: Connection | None = None
+    connecting: bool = False
+    failures: int = 0
+    retry: Any = None
+    """The delayed call that tries again, or None."""
+    answers_pings: bool = False
+    mourning: Any = None
+    """The delayed call after which nothing heard from the remote domain is believed any more, or None."""
+    pinged_at: float | None = None
+    problem: str = field(default="")
+    """Why the last attempt failed, in words."""
+    _texts: list[str] = field(factory=list, repr=False)
+
+    def keep_text(self, text: str) -> None:
+        """Keeps an answer until the stream is up; the oldest gives way, for an answer that is late is worth little."""
+        self._texts.append(text)
+        del self._texts[:-MOST_TEXTS]
+
+    def take_texts(self) -> list[str]:
+        """Gives the kept answers, and forgets them."""
+        texts, self._texts = self._texts, []
+        return texts
+
+    @property
+    def wanted(self) -> bool:
+        """Says whether something waits for a connection."""
+        return bool(self.outbox) or bool(self._texts) or self.mourning is not None
+
+    @property
+    def spent(self) -> bool:
+        """Says whether the lane can be forgotten."""
+        return not (self.connection or self.connecting or self.retry or self.wanted)
+
+    def delay(self, first: float, most: float, chance: float) -> float:
+        """Gives the seconds until the next attempt: doubling, bounded, with jitter (`chance` from 0 to 1)."""
+        return float(min(most, first * 2 ** min(self.failures, 16)) * (0.5 + 0.5 * chance))
+
+    def state(self, now: float) -> dict[str, object]:
+        """Gives what `gateway status` shows of the lane; `now` is monotonic seconds."""
+        link = self.connection.link if self.connection else None
+        return {
+            "partner": self.partner,
+            "local": self.local,
+            "remote": self.remote,
+            "state": "up" if self.connection else "connecting" if self.connecting else "down",
+            "queue": len(self.outbox),
+            "tls": (link.tls_version or "") if link else "",
+            "problem": self.problem,
+            "silent_seconds": round(now - self.connection.heard_at) if self.connection else None,
+        }

@@ -1,0 +1,171 @@
+"""The XMPP leg: one face to the inside, one to the partners, and the timer that looks after both."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from twisted.internet.task import LoopingCall, deferLater
+
+from gateway.config import Config, InsideComponent
+from gateway.interfaces import Surroundings
+from gateway.log import Log
+from gateway.model.address import Address
+from gateway.model.envelope import Envelope, QueryKind, Side
+from gateway.model.presence import PresenceDocument
+from gateway.transport.authority import CertificateAuthority
+from gateway.transport.listener import Listener
+from gateway.transport.resolver import Resolver, public_only
+from plugins.legs.xmpp.component_face import ComponentFace
+from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
+from plugins.legs.xmpp.hosts import InsideHost, OutsideHost
+from plugins.legs.xmpp.outflow import Outflow
+from plugins.legs.xmpp.server_face import ServerFace
+from plugins.legs.xmpp.trust import InsideTrust
+
+log = Log("xmpp")
+
+TICK_SECONDS = 2.0
+FAREWELL_SECONDS = 0.3
+
+
+def build(surroundings: Surroundings) -> "XmppLeg":
+    """Builds the leg; raises GatewayError when certificates or keys cannot be used."""
+    return XmppLeg(surroundings)
+
+
+class XmppLeg:
+    """Speaks XMPP with the partners, and with the organisation's own server."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        config: Config = surroundings.config
+        self._reactor = surroundings.reactor
+        self._resolvers: dict[bool, Resolver] = {}
+        self._outflow = Outflow(surroundings.reactor)
+        self._listeners: list[Listener] = []
+        self._tick = LoopingCall(self._look_after)
+        self._tick.clock = self._reactor
+        house, now, metrics = surroundings.house, surroundings.now, surroundings.metrics
+        self._outside_host = OutsideHost(config, self._resolver, now)
+        outside = OutsideDialect(house, now, self._say_outside, metrics)
+        self.outside = ServerFace("outside", house, self._outside_host, outside, surroundings, self._outflow)
+        self._inside_dialect = InsideDialect(house, now, self._say_inside, metrics, self._reactor)
+        self.inside = self._inside_face(config)
+
+    def _inside_face(self, config: Config) -> ServerFace | ComponentFace:
+        house, inside = self._surroundings.house, config.inside
+        if isinstance(inside, InsideComponent):
+            return ComponentFace(house, inside, self._inside_dialect, self._surroundings, self._outflow)
+        authority = CertificateAuthority.open(config.authority, self._surroundings.now)
+        host = InsideHost(config, inside, InsideTrust(inside, authority, self._surroundings.now))
+        return ServerFace("inside", house, host, self._inside_dialect, self._surroundings, self._outflow)
+
+    async def start(self) -> None:
+        """Opens the listening sockets and connects the component; raises GatewayError."""
+        config: Config = self._surroundings.config
+        for where in config.xmpp.listen:
+            self._listen(where, self.outside, False)
+        for where in config.xmpp.listen_tls:
+            self._listen(where, self.outside, True)
+        if isinstance(self.inside, ComponentFace):
+            self.inside.start()
+        elif not isinstance(config.inside, InsideComponent):
+            for where in config.inside.listen:
+                self._listen(where, self.inside, False)
+        self._tick.start(TICK_SECONDS, now=False)
+
+    def deliver(self, envelope: Envelope) -> bool:
+        """Takes an envelope to the other side of where it came from."""
+        local, remote = envelope.sender.domain, envelope.recipient.domain
+        if envelope.side is Side.INTERNAL:
+            return self.outside.deliver(local, remote, envelope)
+        if isinstance(self.inside, ComponentFace):
+            return self.inside.deliver(envelope)
+        return self.inside.deliver(local, remote, envelope)
+
+    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
+        """Asks the inside server what is published about a person."""
+        return self._inside_dialect.ask(person, contact, kind)
+
+    def preview(self, envelope: Envelope) -> str:
+        """Gives the stanzas that a partner would get."""
+        dialect = self.outside.dialect if envelope.side is Side.INTERNAL else self._inside_dialect
+        return str(dialect.write(envelope, envelope.sender, envelope.recipient))
+
+    def reload(self, config: Any) -> None:
+        """Takes new certificates and contracts; streams whose contract has ended are closed, the others stay."""
+        self.outside.host = self._outside_host = OutsideHost(config, self._resolver, self._surroundings.now)
+        faces = [self.outside, *([self.inside] if isinstance(self.inside, ServerFace) else [])]
+        if isinstance(self.inside, ServerFace) and isinstance(self.inside.host, InsideHost):
+            self.inside.host.take(config)
+        for face in faces:
+            face.policy_changed()
+
+    async def stop(self) -> None:
+        """Stops listening, closes every stream, waits a moment for the last words."""
+        if self._tick.running:
+            self._tick.stop()
+        for listener in self._listeners:
+            listener.stop()
+        self._outflow.flush()
+        await self.outside.stop()
+        await self.inside.stop()
+        await deferLater(self._reactor, FAREWELL_SECONDS)
+        for resolver in self._resolvers.values():
+            resolver.stop()
+
+    def states(self) -> list[dict[str, Any]]:
+        """Gives one row per pair of domains towards partners, for `gateway status`."""
+        return [lane.state(self._reactor.seconds()) for lane in self.outside.lanes.values()]
+
+    @property
+    def ready(self) -> str:
+        """Says what is missing for the inside to be reached, or ''."""
+        if isinstance(self.inside, ComponentFace) and self.inside.connection is None:
+            return self.inside.problem or "the component is not connected yet"
+        return ""
+
+    @property
+    def certificate_ends(self) -> dict[str, float]:
+        """Gives the posix time at which each of our certificates ends."""
+        return self._outside_host.trust.expiries
+
+    def _listen(self, where: Any, face: ServerFace, direct_tls: bool) -> None:
+        limits = self._surroundings.config.limits
+        bounded = face is self.outside
+
+        def accepted(sock: Any, peer: tuple[str, int]) -> None:
+            face.accepted(sock, peer, listener.release, direct_tls)
+
+        per_address = limits.connections_per_address if bounded else limits.connections
+        listener = Listener(self._reactor, where.host, where.port, accepted, per_address, limits.connections)
+        listener.start()
+        self._listeners.append(listener)
+        log.info("listening", side=face.name, host=where.host, port=where.port)
+
+    def _resolver(self, anywhere: bool) -> Resolver:
+        found = self._resolvers.get(anywhere)
+        if found is None:
+            servers = self._surroundings.config.xmpp.dns
+            found = self._resolvers[anywhere] = Resolver(
+                self._reactor,
+                [server.address.host for server in servers] or None,
+                port=servers[0].address.port if servers else 53,
+                address_filter=_any_address if anywhere else public_only,
+            )
+        return found
+
+    def _say_outside(self, local: str, remote: str, text: str) -> None:
+        self.outside.say(local, remote, text)
+
+    def _say_inside(self, local: str, remote: str, text: str) -> None:
+        self.inside.say(local, remote, text)
+
+    def _look_after(self) -> None:
+        self.outside.tick()
+        self.inside.tick()
+
+
+def _any_address(address: str) -> bool:
+    return True
+
+

@@ -1,0 +1,386 @@
+"""All streams towards one side: who may call, whom to call, one way out for each pair of domains."""
+
+import random
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import ensureDeferred
+
+from gateway.errors import AddressError, GatewayError
+from gateway.interfaces import Surroundings
+from gateway.log import Log
+from gateway.model.address import Address, ascii_domain
+from gateway.model.envelope import Envelope, Problem, QueryKind
+from gateway.outbox import Outbox, OutboxLimits
+from gateway.protocols.xmpp.dialback import DialbackSecret, Outcome
+from gateway.protocols.xmpp.element import Element
+from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
+from gateway.protocols.xmpp.initiating import InitiatingStream
+from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, Limits
+from gateway.protocols.xmpp.receiving import ReceivingStream
+from gateway.protocols.xmpp.stanzas.queries import write_query
+from gateway.protocols.xmpp.stream_error import StreamError
+from gateway.transport.connector import ConnectFailed, connect
+from gateway.transport.link import Link, LinkLimits
+from gateway.transport.resolver import LookupFailed, Target
+from plugins.legs.xmpp.connection import Connection
+from plugins.legs.xmpp.hosts import SideHost
+from plugins.legs.xmpp.lane import Lane
+from plugins.legs.xmpp.outflow import Outflow
+
+log = Log("xmpp")
+
+SLEEPY_SECONDS = 10.0
+"""Silence after which a stream gives back the memory that it can do without."""
+ALPN = ("xmpp-server",)
+NOT_FOUND = Problem.REMOTE_SERVER_NOT_FOUND
+
+
+class ServerFace:
+    """Is the gateway as servers of one side see it; `dialect` reads and writes that side's stanzas."""
+
+    def __init__(
+        self, name: str, house: Any, host: SideHost, dialect: Any, surroundings: Surroundings, outflow: Outflow
+    ) -> None:
+        self.name = name
+        self.house = house
+        self.host = host
+        self.dialect = dialect
+        self.outflow = outflow
+        dialect.ponged = self.ponged
+        self.clock: Callable[[], float] = surroundings.reactor.seconds
+        self._reactor = surroundings.reactor
+        self._now = surroundings.now
+        self._metrics = surroundings.metrics
+        self._limits = surroundings.config.limits
+        self._stanza_limits = _stanza_limits(self._limits.stanza_bytes)
+        self._secret = DialbackSecret(surroundings.secret(f"dialback-{name}"))
+        self.connections: set[Connection] = set()
+        self.lanes: dict[tuple[str, str], Lane] = {}
+        self._verifying: dict[tuple[str, str, str], Connection] = {}
+        self.stopping = False
+
+    # -- out ------------------------------------------------------------------------------------------------------
+
+    def deliver(self, local: str, remote: str, envelope: Envelope) -> bool:
+        """Sends an envelope from one domain to another, or keeps it and calls the other domain."""
+        lane = self.lane(local, remote)
+        lane.outbox.put(envelope)
+        if lane.connection is not None:
+            return True
+        self.call(lane)
+        return False
+
+    def say(self, local: str, remote: str, text: str) -> None:
+        """Sends an answer that needs no policy, if a stream is up; nobody waits for it otherwise."""
+        lane = self.lane(_domain(local), _domain(remote))
+        if lane.connection is not None:
+            self._send(lane.connection, text)
+        else:
+            lane.keep_text(text)
+            self.call(lane)
+
+    def lane(self, local: str, remote: str) -> Lane:
+        """Gives the way out for a pair of domains."""
+        found = self.lanes.get((local, remote))
+        if found is None:
+            limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds)
+            outbox = Outbox(limits, self.house.reconsider, self.house.undeliverable, self._now)
+            found = self.lanes[(local, remote)] = Lane(local, remote, self.host.partner(local, remote), outbox)
+        return found
+
+    def call(self, lane: Lane) -> None:
+        """Begins to connect, unless that is under way, or it is too early to try again."""
+        if not (lane.connecting or lane.retry or lane.connection or self.stopping):
+            lane.connecting = True
+            ensureDeferred(self._call(lane))
+
+    async def _call(self, lane: Lane) -> None:
+        problem = Problem.REMOTE_SERVER_TIMEOUT
+        try:
+            targets = await self.host.targets(lane.local, lane.remote)
+            for target in targets:
+                lane.problem = await self._try(lane, target)
+                if not lane.problem:
+                    lane.connecting = False
+                    return
+            lane.problem = lane.problem or "no address is known"
+        except LookupFailed as failure:
+            lane.problem, problem = str(failure), NOT_FOUND
+        except Exception:  # noqa: BLE001 whatever happened, the lane must not stay in the state of connecting
+            log.failure("call failed")
+            lane.problem = "an error in the gateway"
+        lane.connecting = False
+        self._failed(lane, problem)
+
+    async def _try(self, lane: Lane, target: Target) -> str:
+        """Connects to one target; gives '' when the pair is authenticated there, else why not."""
+        try:
+            sock, _, _ = await connect(self._reactor, [target], self._limits.connect_seconds)
+        except ConnectFailed as failure:
+            return str(failure)
+        if lane.connection is not None or self.stopping:
+            sock.close()
+            return ""
+        connection = self._initiate(sock, lane.local, lane.remote, target.direct_tls)
+        return await connection.ready
+
+    def _initiate(self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False) -> Connection:
+        make = partial(
+            InitiatingStream,
+            host=self.host,
+            secret=self._secret,
+            local=local,
+            remote=remote,
+            verify_only=verify,
+            limits_after=self._stanza_limits,
+        )
+        if not direct_tls:
+            connection = self._joined(sock, make(now=self.clock()))
+            connection.flush()
+            return connection
+        connection = self._joined(sock, make(now=self.clock()))
+        connection.stream.take_output()
+        connection.link.start_tls(self.host.client(local, remote), False, ascii_domain(remote), ALPN)
+        return connection
+
+    def _failed(self, lane: Lane, problem: Problem) -> None:
+        lane.failures += 1
+        seconds = lane.delay(self._limits.retry_seconds, self._limits.retry_max_seconds, random.random())
+        log.warn("link failed", side=self.name, domain=lane.local, peer=lane.remote, detail=GatewayError(lane.problem))
+        self._metrics.link_events(lane.partner, "xmpp", "failed", "dns" if problem is NOT_FOUND else "refused").inc()
+        lane.retry = self._reactor.callLater(seconds, self._again, lane)
+        lane.outbox.failed(problem)
+
+    def _again(self, lane: Lane) -> None:
+        lane.retry = None
+        if lane.wanted:
+            self.call(lane)
+
+    # -- in -------------------------------------------------------------------------------------------------------
+
+    def accepted(self, sock: socket.socket, peer: tuple[str, int], release: Any, direct_tls: bool) -> None:
+        """Takes a connection that a server has opened."""
+        stream = ReceivingStream(
+            host=self.host,
+            secret=self._secret,
+            now=self.clock(),
+            limits_after=self._stanza_limits,
+            idle_seconds=int(self._limits.idle_seconds),
+        )
+        connection = self._joined(sock, stream)
+        connection.place, connection.release = peer[0], release
+        if direct_tls:
+            connection.link.start_tls(self.host.server(None, None), True)
+
+    def _joined(self, sock: socket.socket, stream: Any) -> Connection:
+        connection = Connection(self, stream)
+        limits = LinkLimits(write_buffer=self._limits.write_buffer_bytes, stall_seconds=self._limits.stall_seconds)
+        connection.link = Link(self._reactor, sock, connection, limits)
+        connection.heard_at = connection.used_at = self.clock()
+        self.connections.add(connection)
+        connection.link.start()
+        return connection
+
+    def take(self, connection: Connection, element: Element) -> None:
+        """Takes a stanza whose domains the stream has proven."""
+        attributes = element.attributes
+        sender, recipient = attributes["from"], attributes["to"]
+        connection.used_at = connection.heard_at
+        try:
+            self.dialect.take(Address.parse(sender), Address.parse(recipient), element)
+        except AddressError:
+            self._metrics.parser_rejects("xmpp", "improper-addressing").inc()
+            self.dialect.refuse(sender, recipient, element, Problem.JID_MALFORMED)
+        except Exception:  # noqa: BLE001 one bad stanza hurts one stanza
+            log.failure("stanza failed")
+
+    # -- what connections tell ---------------------------------------------------------------------------------------
+
+    def start_tls(self, connection: Connection) -> None:
+        """Starts TLS as both ends have agreed."""
+        stream = connection.stream
+        if isinstance(stream, InitiatingStream):
+            context = self.host.client(stream.local, stream.remote)
+            connection.link.start_tls(context, False, ascii_domain(stream.remote))
+        else:
+            connection.link.start_tls(self.host.server(stream.local, stream.remote), True)
+
+    def authenticated(self, connection: Connection, event: Authenticated) -> None:
+        """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""
+        log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=event.method)
+        lane = self.lane(event.local, event.remote)
+        direction = "out" if isinstance(connection.stream, InitiatingStream) else "in"
+        self._metrics.auth(lane.partner, "xmpp", direction, event.method.upper(), "ok").inc()
+        self._metrics.link_events(lane.partner, "xmpp", "opened", "").inc()
+        if lane.connection is None and connection.stream.may_send(event.local, event.remote):
+            self._opened(lane, connection)
+
+    def _opened(self, lane: Lane, connection: Connection) -> None:
+        lane.connection, lane.failures, lane.problem = connection, 0, ""
+        for call in (lane.retry, lane.mourning):
+            if call is not None and call.active():
+                call.cancel()
+        lane.retry = lane.mourning = None
+        lane.outbox.opened(partial(self._transmit, connection))
+        for text in lane.take_texts():
+            self._send(connection, text)
+        self.house.link_opened(lane.local, lane.remote)
+
+    def _transmit(self, connection: Connection, envelope: Envelope) -> None:
+        text = self.dialect.write(envelope, envelope.sender, envelope.recipient)
+        if text:
+            self._send(connection, text)
+
+    def _send(self, connection: Connection, text: str) -> None:
+        connection.used_at = self.clock()
+        connection.stream.send(text)
+        self.outflow.mark(connection)
+
+    def verify(self, connection: Connection, event: Verify) -> None:
+        """Has the authoritative server asked about a key, over a connection of its own (XEP-0220 section 2.1.2)."""
+        self._verifying[(event.local, event.remote, event.stream_id)] = connection
+        ensureDeferred(self._verify(event))
+
+    async def _verify(self, event: Verify) -> None:
+        try:
+            for target in await self.host.targets(event.local, event.remote):
+                try:
+                    sock, _, _ = await connect(self._reactor, [target], self._limits.connect_seconds)
+                except ConnectFailed:
+                    continue
+                asking = self._initiate(sock, event.local, event.remote, target.direct_tls, verify=True)
+                asking.stream.ask_verification(event.stream_id, event.key, self.clock())  # type: ignore[union-attr]
+                asking.flush()
+                if await asking.ready in ("", "verified"):
+                    return
+            self._verification_failed(event, "remote-connection-failed")
+        except LookupFailed:
+            self._verification_failed(event, "remote-server-not-found")
+
+    def _verification_failed(self, event: Verify, condition: str) -> None:
+        self.verified(None, VerifyAnswer(event.local, event.remote, event.stream_id, Outcome.ERROR, condition))
+
+    def verified(self, asking: Connection | None, event: VerifyAnswer) -> None:
+        """Tells the stream on which a key came what the authoritative server said."""
+        waiting = self._verifying.pop((event.local, event.remote, event.stream_id), None)
+        if asking is not None:
+            if not asking.ready.called:
+                asking.ready.callback("verified")
+            asking.end()
+        if waiting is not None and isinstance(waiting.stream, ReceivingStream):
+            for happened in waiting.stream.verification_finished(
+                event.local, event.remote, event.outcome, event.condition
+            ):
+                if isinstance(happened, Authenticated):
+                    self.authenticated(waiting, happened)
+            waiting.flush()
+
+    def gone(self, connection: Connection) -> None:
+        """Forgets a connection; what was lost without a good-bye is called again, and mourned if it stays away."""
+        self.connections.discard(connection)
+        self.outflow.forget(connection)
+        for key in [key for key, waiting in self._verifying.items() if waiting is connection]:
+            del self._verifying[key]
+        stream = connection.stream
+        log.info("link down", side=self.name, domain=stream.local or "", peer=stream.remote or "", detail=GatewayError(connection.reason))
+        for lane in self._lanes_of(connection):
+            if lane.connection is connection:
+                lane.connection = None
+                lane.outbox.closed()
+            if not (connection.clean or self.stopping):
+                self._mourn(lane)
+            if len(lane.outbox):
+                self.call(lane)
+
+    def _lanes_of(self, connection: Connection) -> Iterator[Lane]:
+        stream = connection.stream
+        pairs = set()
+        if isinstance(stream, ReceivingStream | InitiatingStream):
+            pairs = {(local, remote) for remote, local in stream.pairs}
+        if isinstance(stream, InitiatingStream) and not stream.verify_only:
+            pairs.add((stream.local, stream.remote))
+        return (self.lanes[pair] for pair in pairs if pair in self.lanes)
+
+    def _mourn(self, lane: Lane) -> None:
+        if lane.mourning is None and lane.connection is None:
+            lane.mourning = self._reactor.callLater(self._limits.presence_seconds, self._mourned, lane)
+            self.call(lane)
+
+    def _mourned(self, lane: Lane) -> None:
+        lane.mourning = None
+        if lane.connection is None:
+            self.house.link_lost(lane.local, lane.remote)
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Looks after every connection and queue; called every two seconds."""
+        now = self.clock()
+        for connection in list(self.connections):
+            self._look_after(connection, now)
+        for lane in list(self.lanes.values()):
+            lane.outbox.expire()
+            if lane.connection is not None:
+                self._ping(lane, lane.connection, now)
+            elif lane.spent:
+                del self.lanes[(lane.local, lane.remote)]
+
+    def _look_after(self, connection: Connection, now: float) -> None:
+        stream = connection.stream
+        if stream.expired(now):
+            connection.end(StreamError("connection-timeout"))
+            connection.link.close()
+        elif stream.deadline is None and now - connection.used_at > self._limits.idle_seconds:
+            connection.end()
+        elif now - connection.heard_at > SLEEPY_SECONDS:
+            stream.hibernate()
+
+    def _ping(self, lane: Lane, connection: Connection, now: float) -> None:
+        """Finds out whether a silent link is alive (XEP-0199); a peer that never answers pings is not judged by them."""
+        if lane.pinged_at is not None and now - lane.pinged_at > self._limits.ping_timeout_seconds:
+            lane.pinged_at = None
+            if lane.answers_pings:
+                connection.reason = "no answer to a ping"
+                connection.link.abort(connection.reason)
+        elif lane.pinged_at is None and now - max(connection.heard_at, connection.used_at) >= self._limits.ping_seconds:
+            lane.pinged_at = now
+            used = connection.used_at
+            self._send(connection, write_query(QueryKind.PING, "ping", lane.local, lane.remote))
+            connection.used_at = used
+
+    def ponged(self, local: str, remote: str) -> None:
+        """Takes note that a domain has answered a ping, whatever it answered."""
+        lane = self.lanes.get((local, remote))
+        if lane is not None and lane.pinged_at is not None:
+            lane.answers_pings, lane.pinged_at = True, None
+            if lane.connection is not None:
+                lane.connection.heard_at = self.clock()
+
+    def policy_changed(self) -> None:
+        """Closes the streams of pairs that are no longer to be connected."""
+        for connection in list(self.connections):
+            if isinstance(connection.stream, InitiatingStream | ReceivingStream):
+                connection.stream.policy_changed()
+                connection.flush()
+
+    async def stop(self) -> None:
+        """Closes every stream, lets the last words out, and gives up after a moment."""
+        self.stopping = True
+        for lane in self.lanes.values():
+            for call in (lane.retry, lane.mourning):
+                if call is not None and call.active():
+                    call.cancel()
+        for connection in list(self.connections):
+            connection.end()
+
+
+def _domain(address: str) -> str:
+    return address.partition("/")[0].rpartition("@")[2]
+
+
+def _stanza_limits(stanza_bytes: int) -> Limits:
+    return evolve(AFTER_AUTHENTICATION, stanza_bytes=stanza_bytes)
