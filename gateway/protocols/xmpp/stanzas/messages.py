@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from attrs import fields
+
 from gateway.model.envelope import Bounce
 from gateway.model.message import ChatState, Message, MessageKind
 from gateway.protocols.xmpp import names
@@ -16,14 +18,31 @@ from gateway.protocols.xmpp.stanzas.published import PublishedEvent, read_event
 from gateway.protocols.xmpp.stanzas.texts import tag, text_of, with_text, write_texts
 from gateway.protocols.xmpp.writer import escape_attribute
 
-Draft = dict[str, Any]
-"""The fields of the message that is being read, by name."""
+Draft = list[Any]
+"""The fields of the message that is being read, in the model's order after kind and id, and last an event."""
 _Reader = Callable[[Element, Draft, str], None]
 
 _KINDS: Final = {kind.value: kind for kind in MessageKind}
 _STATES: Final = {state.value: state for state in ChatState}
 _TYPES: Final = {kind: "" if kind is MessageKind.NORMAL else f" type='{kind.value}'" for kind in MessageKind}
 _STATE_FORMS: Final = {state: f"<{state.value} xmlns='{ns.CHAT_STATES}'/>" for state in ChatState}
+_NORMAL: Final = MessageKind.NORMAL
+_FIELDS: Final = [one.name for one in fields(Message)[2:]]
+_NOTHING: Final[Draft] = [*(one.default for one in fields(Message)[2:]), None]
+_BODIES, _SUBJECTS, _THREAD, _STATE, _WANTED, _RECEIPT, _REPLACES, _SINCE, _ENCRYPTED = map(
+    _FIELDS.index,
+    (
+        "bodies",
+        "subjects",
+        "thread",
+        "chat_state",
+        "receipt_wanted",
+        "receipt_for",
+        "replaces",
+        "delayed_since",
+        "encrypted",
+    ),
+)
 _NO_REST: Final = (False, "", "", None, ())
 
 
@@ -39,16 +58,19 @@ def read_message(element: Element, now: float, lang: str = "") -> Message | Boun
     language = attributes.get("xml:lang")
     if language is not None:
         lang = clean_language(language)
-    draft: Draft = {}
-    readers = _READERS[element.ns]
+    draft = _NOTHING.copy()
+    readers = _READERS.get(element.ns, _EXTENSIONS)
     for child in element.children:
         if child.__class__ is not str:
             reader = readers.get((child.ns, child.name))  # type: ignore[union-attr]
             if reader is not None:
                 reader(child, draft, lang)  # type: ignore[arg-type]
-    if "event" in draft and kind != "chat" and kind != "groupchat":
-        return read_event(draft["event"])
-    return _message(_KINDS.get(kind, MessageKind.NORMAL), clean_id(attributes.get("id")), draft, now)  # type: ignore[arg-type]
+    event = draft.pop()
+    if event is not None and kind != "chat" and kind != "groupchat":
+        return read_event(event)
+    if draft[_SINCE] is not None:
+        draft[_SINCE] = min(draft[_SINCE], float(int(now)))
+    return Message(_KINDS.get(kind, _NORMAL), clean_id(attributes.get("id")), *draft)  # type: ignore[arg-type]
 
 
 def write_message(message: Message, sender: str, recipient: str) -> str:
@@ -71,13 +93,6 @@ def write_message(message: Message, sender: str, recipient: str) -> str:
     return out + "</message>"
 
 
-def _message(kind: MessageKind, stanza_id: str, draft: Draft, now: float) -> Message:
-    draft.pop("event", None)
-    if "delayed_since" in draft:
-        draft["delayed_since"] = min(draft["delayed_since"], float(int(now)))
-    return Message(kind, stanza_id, **draft)
-
-
 def _write_rest(message: Message) -> str:
     out = f"<request xmlns='{ns.RECEIPTS}'/>" if message.receipt_wanted else ""
     if message.receipt_for:
@@ -90,48 +105,46 @@ def _write_rest(message: Message) -> str:
 
 
 def _body(child: Element, draft: Draft, lang: str) -> None:
-    draft["bodies"] = with_text(draft.get("bodies", ()), child, lang)
+    draft[_BODIES] = with_text(draft[_BODIES], child, lang)
 
 
 def _subject(child: Element, draft: Draft, lang: str) -> None:
-    draft["subjects"] = with_text(draft.get("subjects", ()), child, lang)
+    draft[_SUBJECTS] = with_text(draft[_SUBJECTS], child, lang)
 
 
 def _thread(child: Element, draft: Draft, lang: str) -> None:
-    draft.setdefault("thread", clean_id(text_of(child)))
+    draft[_THREAD] = draft[_THREAD] or clean_id(text_of(child))
 
 
 def _chat_state(child: Element, draft: Draft, lang: str) -> None:
-    draft["chat_state"] = _STATES[child.name]
+    draft[_STATE] = _STATES[child.name]
 
 
 def _request(child: Element, draft: Draft, lang: str) -> None:
-    draft["receipt_wanted"] = True
+    draft[_WANTED] = True
 
 
 def _received(child: Element, draft: Draft, lang: str) -> None:
-    draft["receipt_for"] = clean_id(child.attributes.get("id"))
+    draft[_RECEIPT] = clean_id(child.attributes.get("id"))
 
 
 def _replace(child: Element, draft: Draft, lang: str) -> None:
-    draft["replaces"] = clean_id(child.attributes.get("id"))
+    draft[_REPLACES] = clean_id(child.attributes.get("id"))
 
 
 def _delay(child: Element, draft: Draft, lang: str) -> None:
-    stamp = read_datetime(child.attributes.get("stamp", ""))
-    if stamp is not None:
-        draft.setdefault("delayed_since", stamp)
+    if draft[_SINCE] is None:
+        draft[_SINCE] = read_datetime(child.attributes.get("stamp", ""))
 
 
 def _encrypted(child: Element, draft: Draft, lang: str) -> None:
-    payloads = draft.get("encrypted", ())
-    payload = read_encrypted(child) if len(payloads) < MAX_PAYLOADS else None
+    payload = read_encrypted(child) if len(draft[_ENCRYPTED]) < MAX_PAYLOADS else None
     if payload is not None:
-        draft["encrypted"] = (*payloads, payload)
+        draft[_ENCRYPTED] = (*draft[_ENCRYPTED], payload)
 
 
 def _event(child: Element, draft: Draft, lang: str) -> None:
-    draft.setdefault("event", child)
+    draft[-1] = draft[-1] or child
 
 
 _EXTENSIONS: Final[dict[tuple[str, str], _Reader]] = {

@@ -36,6 +36,14 @@ class ReadPresence:
 _Found = dict[str, Any]
 _Reader = Callable[[Element, _Found, str], None]
 
+# Looking a member up in its enum costs as much as a dictionary look-up: once is enough.
+_AVAILABILITY: Final = Field.AVAILABILITY
+_SHOW: Final = Field.SHOW
+_NOTE: Final = Field.NOTE
+_IDLE: Final = Field.IDLE
+_LAST_ACTIVE: Final = Field.LAST_ACTIVE
+_DISPLAY_NAME: Final = Field.DISPLAY_NAME
+_PHOTO: Final = Field.PHOTO
 _ASKS: Final = {ask.value: ask for ask in Ask}
 _SHOWS: Final = {show.value: show for show in Show}
 _SHOW_FORMS: Final = {show: f"<show>{show.value}</show>" for show in Show}
@@ -57,7 +65,7 @@ def read_presence(element: Element, now: float, lang: str = "") -> ReadPresence 
     if language is not None:
         lang = clean_language(language)
     found: _Found = {}
-    readers = _READERS[element.ns]
+    readers = _READERS.get(element.ns, {})
     for child in element.children:
         if child.__class__ is not str:
             reader = readers.get((child.ns, child.name))  # type: ignore[union-attr]
@@ -65,7 +73,7 @@ def read_presence(element: Element, now: float, lang: str = "") -> ReadPresence 
                 reader(child, found, lang)  # type: ignore[arg-type]
     if kind is not None:
         note = found.get("note")
-        return ReadPresence(Presence(PresenceDocument({Field.NOTE: note}) if note else OFFLINE))
+        return ReadPresence(Presence(PresenceDocument({_NOTE: note}) if note else OFFLINE))
     document = PresenceDocument(_fields(found, now))
     return ReadPresence(Presence(document, found.get("priority", 0)), found.get("photo_hash"), found.get("caps"))
 
@@ -87,10 +95,10 @@ def write_presence(
     out = f"<presence from='{escape_attribute(sender)}' to='{escape_attribute(recipient)}'"
     if id:
         out += f" id='{escape_attribute(clean_id(id))}'" if clean_id(id) else ""
-    if Field.AVAILABILITY not in document:
+    if _AVAILABILITY not in document:
         return out + " type='unavailable'/>"
     inside = _write_fields(document, priority)
-    if photo_gone and Field.PHOTO not in document:
+    if photo_gone and _PHOTO not in document:
         inside += _PHOTO_GONE
     if caps is not None:
         inside += write_caps(caps)
@@ -120,43 +128,43 @@ def _other(element: Element, kind: str) -> Subscription | Bounce | Malformed:
 
 
 def _fields(found: _Found, now: float) -> dict[Field, Any]:
-    fields: dict[Field, Any] = {Field.AVAILABILITY: True}
+    fields: dict[Field, Any] = {_AVAILABILITY: True}
     show = found.get("show")
     if show is not None:
-        fields[Field.SHOW] = show
+        fields[_SHOW] = show
     note = found.get("note")
     if note:
-        fields[Field.NOTE] = note
+        fields[_NOTE] = note
     since = found.get("since")
     if since is not None and since <= now:
-        fields[Field.IDLE] = coarse_idle(since)
-        fields[Field.LAST_ACTIVE] = since
+        fields[_IDLE] = coarse_idle(since)
+        fields[_LAST_ACTIVE] = since
     name = found.get("name")
     if name:
-        fields[Field.DISPLAY_NAME] = name
+        fields[_DISPLAY_NAME] = name
     return fields
 
 
 def _write_fields(document: PresenceDocument, priority: int) -> str:
     out = ""
     field = document.get
-    show = field(Field.SHOW)
+    show = field(_SHOW)
     if show is not None:
         out = _SHOW_FORMS[show]
-    note = field(Field.NOTE)
+    note = field(_NOTE)
     if note:
         out += write_texts("status", note)
     if priority:
         out += f"<priority>{priority}</priority>"
-    since = field(Field.LAST_ACTIVE)
+    since = field(_LAST_ACTIVE)
     if since is None:
-        since = field(Field.IDLE)
+        since = field(_IDLE)
     if since is not None:
         out += f"<idle xmlns='{ns.IDLE}' since='{write_datetime(since)}'/>"
-    photo = field(Field.PHOTO)
+    photo = field(_PHOTO)
     if photo is not None:
         out += f"<x xmlns='{ns.VCARD_UPDATE}'><photo>{photo.sha1}</photo></x>"
-    name = field(Field.DISPLAY_NAME)
+    name = field(_DISPLAY_NAME)
     if name:
         out += tag("nick", name, ns.NICK)
     return out

@@ -78,6 +78,7 @@ def test_a_document_without_a_card_gives_none() -> None:
         ("<TEL><WORK/></TEL>", {}),
         ("<TEL><NUMBER>1</NUMBER></TEL>" * 2, {Field.PHONE_OTHER: ("1",)}),
         ("<ADR><STREET>s</STREET></ADR>", {Field.ADDRESS_HOME: PostalAddress("s")}),
+        ("<ADR><WORK/><HOME/><STREET>s</STREET></ADR>", {Field.ADDRESS_HOME: PostalAddress("s")}),
         ("<ADR><HOME/><EXTADD>canary</EXTADD></ADR>", {}),
         ("<ADR><WORK/><EXTADD>7</EXTADD></ADR>", {Field.OFFICE: "7"}),
         ("<URL>javascript:canary</URL>", {}),
