@@ -1,0 +1,90 @@
+"""Writes deploy/gateway.toml: every setting with its sentence, made from the classes that read it.
+
+`python -m gateway.config.sample deploy/gateway.toml` writes it anew; a test compares.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from gateway.config import sections
+from gateway.config.changes import shown
+from gateway.config.reading import sentence_of
+
+WIDTH = 100
+_HEAD = """\
+# gateway.toml: every setting there is. A line that begins with # and no space shows a default or an example;
+# take the # away to change it. Unknown names stop the start: nothing is ignored in silence.
+# "gateway check" tells every mistake with its line; "gateway reload" takes a change over, all of it or nothing.
+"""
+_TABLES: tuple[tuple[str, type, bool], ...] = (
+    ("[gateway]", sections.Gateway, True),
+    ("[tls]", sections.Tls, True),
+    ("[[tls.extra]]", sections.TlsExtra, False),
+    ("[inside]", sections.InsideServer, True),
+    ("[inside]", sections.InsideComponent, False),
+    ("[outside.xmpp]", sections.OutsideXmpp, True),
+    ("[defaults]", sections.Defaults, True),
+    ("[levels.supplier]", sections.Level, False),
+    ("[locks]", sections.Locks, True),
+    ("[[assignment]]", sections.Assigned, False),
+    ("[[partner]]", sections.Partnership, False),
+    ("[partner.rates]", sections.RateLimits, False),
+    ("[limits]", sections.Limits, True),
+    ("[metrics]", sections.MetricsPage, True),
+)
+"""(header, class, whether the table stands in force) in the order of the file."""
+
+
+def sample(every: bool = False, inside: type = sections.InsideServer) -> str:
+    """Gives the text of the sample; with `every`, each setting stands in force, for one kind of inside server."""
+    parts = [_HEAD]
+    for header, kind, stands in _TABLES:
+        if every and header == "[inside]" and kind is not inside:
+            continue
+        parts.append("\n".join(_table(header, kind, every or stands, every)))
+    return "\n".join(parts) + "\n"
+
+
+def _table(header: str, kind: type, stands: bool, every: bool) -> Iterator[str]:
+    yield f"# {(kind.__doc__ or '').strip()}"
+    yield header if stands else f"#{header}"
+    for setting in attrs.fields(kind):
+        # These are tables of their own.
+        if setting.name not in ("extra", "rates"):
+            yield from _setting(setting, stands, every)
+    yield ""
+
+
+def _setting(setting: Any, stands: bool, every: bool) -> Iterator[str]:
+    required = setting.default is attrs.NOTHING
+    if every and setting.name == "ceiling_fields":
+        # It excludes `ceiling`.
+        return
+    mark = "" if every or (stands and required) else "#"
+    note = " (restart)" if setting.metadata.get("restart") else ""
+    line = f"{mark}{setting.name} = {_value(setting)}"
+    sentence = f"{sentence_of(setting)}{note}"
+    if len(line) + len(sentence) + 4 <= WIDTH:
+        yield f"{line:<40}  # {sentence}"
+    else:
+        yield f"# {sentence}"
+        yield line
+
+
+def _value(setting: Any) -> str:
+    """Gives the example where there is one, else the default."""
+    example = setting.metadata.get("example")
+    return example if example else shown(setting.default)
+
+
+def main(argv: list[str]) -> None:
+    """Writes the sample to the named file."""
+    Path(argv[1]).write_text(sample(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv)

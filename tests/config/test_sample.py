@@ -1,0 +1,50 @@
+"""The sample file is made from the classes, and is a configuration itself."""
+
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+from gateway.config import InsideComponent, InsideServer, load, sections
+from gateway.config.sample import sample
+
+COMMITTED = Path(__file__).parents[2] / "deploy" / "gateway.toml"
+
+
+def test_the_committed_sample_is_the_generated_one() -> None:
+    assert COMMITTED.read_text() == sample(), "run: python -m gateway.config.sample deploy/gateway.toml"
+
+
+def test_the_sample_is_a_configuration() -> None:
+    config = load(COMMITTED)
+    assert config.domains == ("corp.example",)
+    assert dict(config.partners.by_name) == {}
+
+
+@pytest.mark.parametrize("inside", [InsideServer, InsideComponent])
+def test_every_setting_of_the_sample_is_accepted(tmp_path: Path, inside: type) -> None:
+    (tmp_path / "component").write_text("canary")
+    text = sample(every=True, inside=inside).replace('["corp.example"]', '["corp.example", "chat.corp.example"]')
+    path = tmp_path / "gateway.toml"
+    path.write_text(text)
+    config = load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert isinstance(config.inside, inside)
+    assert set(config.partners.by_name) == {"partner.example"}
+
+
+SETTINGS = [
+    (kind.__name__, setting)
+    for kind in vars(sections).values()
+    if isinstance(kind, type) and kind.__module__ == sections.__name__ and attrs.has(kind) and kind is not sections.File
+    for setting in attrs.fields(kind)
+    if setting.name not in ("extra", "rates", "xmpp")
+]
+
+
+@pytest.mark.parametrize(("owner", "setting"), SETTINGS, ids=lambda value: getattr(value, "name", value))
+def test_every_setting_has_a_sentence_and_stands_in_the_sample(owner: str, setting: "attrs.Attribute[object]") -> None:
+    sentence = setting.metadata["sentence"]
+    assert re.fullmatch(r"[A-Z].*\.", sentence)
+    assert sentence in sample()
+    assert re.search(rf"(?m)^#?{setting.name} = ", sample())
