@@ -35,13 +35,7 @@ _log = Logger()
 __all__ = ["Link", "LinkLimits", "Receiver"]
 
 
-class _Phase(enum.Enum):
-    NEW = enum.auto()
-    OPEN = enum.auto()
-    HANDSHAKE = enum.auto()
-    FLUSHING = enum.auto()
-    DRAINING = enum.auto()
-    LOST = enum.auto()
+_Phase = enum.Enum("_Phase", ["NEW", "OPEN", "HANDSHAKE", "FLUSHING", "DRAINING", "LOST"])
 
 
 @implementer(IReadWriteDescriptor)

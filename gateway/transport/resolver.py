@@ -252,14 +252,6 @@ def _srv_records(queries: Queries, name: str) -> tuple[list[SrvRecord], float]:
     return [], seconds
 
 
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def _seconds_kept(outcome: _Found | LookupFailed) -> float:
     if isinstance(outcome, _Found):
         return min(max(outcome.seconds, 1.0), LONGEST_KEPT)

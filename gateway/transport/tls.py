@@ -83,9 +83,9 @@ class Credentials:
 
     def install(self, context: SSL.Context) -> None:
         """Makes the context present this chain."""
-        context.use_certificate(crypto.X509.from_cryptography(self.chain[0]))
+        context.use_certificate(self.chain[0])
         for issuer in self.chain[1:]:
-            context.add_extra_chain_cert(crypto.X509.from_cryptography(issuer))
+            context.add_extra_chain_cert(issuer)
         context.use_privatekey(self.key)
 
 
