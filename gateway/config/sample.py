@@ -18,7 +18,8 @@ WIDTH = 100
 _HEAD = """\
 # gateway.toml: every setting there is. A line that begins with # and no space shows a default or an example;
 # take the # away to change it. Unknown names stop the start: nothing is ignored in silence.
-# "gateway check" tells every mistake with its line; "gateway reload" takes a change over, all of it or nothing.
+# What is marked (restart) counts after the next start, all else at once with "gateway reload".
+# "gateway check" tells every mistake with its line; a reload takes over all of a change or nothing.
 """
 _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[gateway]", sections.Gateway, True),

@@ -68,8 +68,7 @@ class Database:
     def __attrs_post_init__(self) -> None:
         try:
             self._lock = _claim(self.path)
-            self._connection = _connect(self.path)
-            schema.upgrade(self._connection, self._schema)
+            self._connection = _opened(self.path, self._schema)
         except (OSError, sqlite3.Error) as problem:
             self._release()
             raise StoreError(f"{self.path} cannot be opened: {problem}") from None
@@ -202,6 +201,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _opened(path: Path, folder: Path) -> sqlite3.Connection:
+    """Gives a connection to the database, brought up to the newest schema."""
+    connection = _connect(path)
+    try:
+        schema.upgrade(connection, folder)
+    except (StoreError, sqlite3.Error):
+        connection.close()
+        raise
     return connection
 
 
