@@ -1,6 +1,6 @@
 """One connected TCP socket on the reactor: plain at first, TLS later on the same descriptor.
 
-Twisted's TLS transport costs twice the CPU, never bounds its buffer, and cannot close on a peer that does not read.
+Twisted's TLS costs twice the CPU, never bounds its write buffer, and cannot close on a peer that does not read.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Link:
 
     def connectionLost(self, reason: object) -> None:
         """Hears of a dead descriptor from the reactor."""
-        self._lose("connection lost")
+        self._lose(self._reason if self._phase in (_Phase.FLUSHING, _Phase.DRAINING) else "connection lost")
 
     def doRead(self) -> None:
         """Reads what there is, within a bound, and delivers it as one chunk."""
@@ -345,10 +345,8 @@ class Link:
         self._reason = reason
         self._phase = _Phase.FLUSHING
         self._set_deadline(self._limits.close_seconds, f"{reason}; peer did not finish in time")
-        if self._peer_ended:
-            self._reactor.removeReader(self)
-        else:
-            self._reactor.addReader(self)
+        watch = self._reactor.removeReader if self._peer_ended else self._reactor.addReader
+        watch(self)
         self._flush()
 
     def _say_goodbye(self) -> None:

@@ -32,7 +32,7 @@ from gateway.transport.resolver import (
 
 @define(eq=False)
 class Zone:
-    """A name server on a loopback port that answers from a dict: (name, type) to texts, or to an rcode, or to silence."""
+    """A name server on loopback that answers (name, type) with texts, with an rcode, or with silence."""
 
     answers: dict[tuple[str, str], list[str] | int | None] = field(factory=dict)
     asked: Counter[tuple[str, str]] = field(factory=Counter)
@@ -199,10 +199,8 @@ def test_what_is_public_may_be_dialled(address: str) -> None:
     assert public_only(address)
 
 
-RECORDS = st.lists(
-    st.builds(SrvRecord, st.integers(0, 3), st.integers(0, 65535), st.builds(Target, st.text("abc"), st.just(1), st.just(False))),
-    max_size=8,
-)  # fmt: skip
+TARGETS = st.builds(Target, st.text("abc"), st.just(1), st.just(False))
+RECORDS = st.lists(st.builds(SrvRecord, st.integers(0, 3), st.integers(0, 65535), TARGETS), max_size=8)
 
 
 @given(RECORDS, st.integers(0, 1000))
