@@ -82,7 +82,7 @@ class Link:
             self._keep(payload)
 
     def start_tls(
-        self, context: SSL.Context, server: bool, server_name: str | None = None, alpn: tuple[str, ...] = ()
+        self, tls_context: SSL.Context, server: bool, server_name: str | None = None, alpn: tuple[str, ...] = ()
     ) -> None:
         """Begins TLS on the same descriptor; `server_name` becomes the SNI and `alpn` the client's offer (XEP-0368).
 
@@ -94,7 +94,7 @@ class Link:
         if self._buffer:
             self.abort("plain bytes unsent at the start of TLS")
             return
-        self._tls = tls_connection(context, self._sock, server, server_name, alpn)
+        self._tls = tls_connection(tls_context, self._sock, server, server_name, alpn)
         self._phase = _Phase.HANDSHAKE
         self._set_deadline(self._limits.handshake_seconds, "TLS handshake timed out")
         self._reactor.addReader(self)

@@ -42,10 +42,10 @@ def reset_on_close(sock: socket.socket) -> None:
 
 
 def tls_connection(
-    context: SSL.Context, sock: socket.socket, server: bool, server_name: str | None, alpn: tuple[str, ...]
+    tls_context: SSL.Context, sock: socket.socket, server: bool, server_name: str | None, alpn: tuple[str, ...]
 ) -> SSL.Connection:
     """Returns TLS on the socket, with a set for the chain's errors as its application value."""
-    tls = SSL.Connection(context, sock)
+    tls = SSL.Connection(tls_context, sock)
     tls.set_app_data(set())
     if server:
         tls.set_accept_state()

@@ -81,12 +81,12 @@ class Credentials:
         """Returns when the first of its certificates expires, in POSIX seconds."""
         return min(certificate.not_valid_after_utc.timestamp() for certificate in self.chain)
 
-    def install(self, context: SSL.Context) -> None:
+    def install(self, tls_context: SSL.Context) -> None:
         """Makes the context present this chain."""
-        context.use_certificate(self.chain[0])
+        tls_context.use_certificate(self.chain[0])
         for issuer in self.chain[1:]:
-            context.add_extra_chain_cert(issuer)
-        context.use_privatekey(self.key)
+            tls_context.add_extra_chain_cert(issuer)
+        tls_context.use_privatekey(self.key)
 
 
 @frozen
@@ -95,13 +95,13 @@ class TrustAnchors:
 
     ca_file: Path | None = None
 
-    def install(self, context: SSL.Context) -> None:
+    def install(self, tls_context: SSL.Context) -> None:
         """Makes the context trust them; raises CredentialsError if the file cannot be used."""
         if self.ca_file is None:
-            context.set_default_verify_paths()
+            tls_context.set_default_verify_paths()
             return
         try:
-            context.load_verify_locations(str(self.ca_file))
+            tls_context.load_verify_locations(str(self.ca_file))
         except SSL.Error:
             raise CredentialsError(f"{self.ca_file} holds no usable CA certificates") from None
 
