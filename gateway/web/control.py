@@ -134,10 +134,10 @@ class _Client(Protocol):
             return
         self._timer = self._clients.reactor.callLater(ASK_SECONDS, self._refuse, "no request came in time")
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, received: bytes) -> None:
         if self._busy:
             return
-        self._received += data
+        self._received += received
         line, newline, _ = self._received.partition(b"\n")
         if len(line) > LONGEST_LINE:
             self._refuse(f"a request has at most {LONGEST_LINE} bytes")

@@ -48,7 +48,7 @@ class Page:
 class _Request(Request):
     """Keeps nothing of a request's body, which no page here reads."""
 
-    def handleContentChunk(self, data: bytes) -> None:
+    def handleContentChunk(self, piece: bytes) -> None:
         """Drops a piece of the body."""
 
     def gotLength(self, length: int | None) -> None:

@@ -1,0 +1,212 @@
+"""The command line, made from the registry of commands; it never asks questions and never shows a traceback."""
+
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import frozen
+
+from gateway import __version__
+from gateway.commands import COMMANDS, Command, Parameter, Where, run_offline
+from gateway.errors import CommandError, GatewayError
+from gateway.log import escape
+from gateway.web.control_client import ask
+
+PLACES = (Path("/etc/gateway/gateway.toml"), Path("gateway.toml"))
+"""Where the configuration is looked for when neither --config nor $GATEWAY_CONFIG names it."""
+STATE = Path("/var/lib/gateway")
+"""The state folder when the configuration names none."""
+FAILED = 2
+_GROUPS = {"levels": "Access levels: who may see how much.", "partners": "Federation partners."}
+
+
+@frozen
+class Choices:
+    """Is what was said before the command: configuration, socket, and the form of the answer."""
+
+    config: Path | None
+    socket: Path | None
+    as_json: bool
+
+    def configured(self) -> Path | None:
+        """Gives the configuration that was named, or the first that is in a usual place."""
+        return self.config or next((place for place in PLACES if place.exists()), None)
+
+    def control(self) -> Path:
+        """Gives the control socket: as named, else as the configuration says."""
+        return self.socket or _socket_of(self.configured())
+
+
+def _socket_of(config: Path | None) -> Path:
+    """Reads no more than it needs: a daemon can be asked while its file has mistakes in it."""
+    if config is None:
+        return STATE / "control.sock"
+    try:
+        section = tomllib.loads(config.read_text("utf-8")).get("gateway", {})
+        state, control = Path(section.get("state", STATE)), section.get("control")
+        return config.absolute().parent / (Path(control) if control else state / "control.sock")
+    except OSError as problem:
+        raise CommandError(f"cannot read {config}: {problem.strerror}; name the socket with --socket") from None
+    except (ValueError, AttributeError, TypeError):
+        raise CommandError(f"cannot find the socket's place in {config}; name it with --socket") from None
+
+
+class _Program(click.Group):
+    """Turns every expected error into one line and status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GatewayError as problem:
+            _complain(str(problem))
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
+            raise
+        except Exception as problem:  # noqa: BLE001 a person at a terminal gets one line, whatever happened
+            place = _place(problem)
+            _complain(f"unexpected {type(problem).__name__} at {place}; this is a defect, please report it")
+        return ctx.exit(FAILED)
+
+
+def _complain(text: str) -> None:
+    for line in text.splitlines() or [""]:
+        click.echo(f"gateway: {escape(line, 1000)}", err=True)
+
+
+def _place(problem: BaseException) -> str:
+    trace = problem.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "nowhere"
+
+
+_CONFIG = click.Option(
+    ["--config"],
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="GATEWAY_CONFIG",
+    metavar="F",
+    help=f"Configuration; default: {', '.join(map(str, PLACES))}.",
+)
+_SOCKET = click.Option(
+    ["--socket"],
+    type=click.Path(path_type=Path),
+    envvar="GATEWAY_SOCKET",
+    metavar="S",
+    help="Control socket of the daemon; default: as configured.",
+)
+_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON.")
+
+
+def _shared() -> list[click.Parameter]:
+    """The shared options stand before or after the command; after it they count."""
+    return [_CONFIG, _SOCKET, _JSON]
+
+
+def _choices(ctx: click.Context, values: dict[str, Any]) -> Choices:
+    before: dict[str, Any] = ctx.find_root().params
+    named = {name: values.pop(name, None) or before.get(name) for name in ("config", "socket", "as_json")}
+    return Choices(named["config"], named["socket"], bool(named["as_json"]))
+
+
+def _click_parameter(parameter: Parameter) -> click.Parameter:
+    kind: click.ParamType[Any] = click.Choice(parameter.choices) if parameter.choices else click.STRING
+    if parameter.many:
+        return click.Argument([parameter.name], type=kind, nargs=-1)
+    if parameter.optional:
+        return click.Option([f"--{parameter.name}"], type=kind, help=parameter.text.capitalize() + ".")
+    return click.Argument([parameter.name], type=kind)
+
+
+def _click_command(command: Command) -> click.Command:
+    def run(**values: Any) -> None:
+        ctx = click.get_current_context()
+        choices = _choices(ctx, values)
+        arguments = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items() if v is not None}
+        result = _carry_out(command, arguments, choices)
+        click.echo(json.dumps(result, indent=1) if choices.as_json else command.render(result))
+        ctx.exit(command.grade(result))
+
+    names = [f"{p.name.upper()}: {p.text}." for p in command.parameters if not p.optional]
+    return click.Command(
+        command.words[-1],
+        callback=run,
+        params=[*map(_click_parameter, command.parameters), *_shared()],
+        help="\n\n\b\n".join([command.summary, *(["\n".join(names)] if names else [])]),
+        short_help=command.summary,
+    )
+
+
+def _carry_out(command: Command, arguments: dict[str, Any], choices: Choices) -> Any:
+    if command.where is Where.DAEMON:
+        # Checked here as well: what is wrong should be told even when no daemon runs.
+        command.read(arguments)
+        return ask(choices.control(), command.words, arguments)
+    config = choices.config if command.words == ("table",) else choices.configured()
+    return run_offline(command, config, arguments)
+
+
+def _run(**values: Any) -> None:
+    choices = _choices(click.get_current_context(), values)
+    config = choices.configured()
+    if config is None:
+        raise CommandError(f"no configuration: name one with --config F, or write {PLACES[0]}")
+    from gateway.daemon import run
+
+    click.get_current_context().exit(run(config) or 0)
+
+
+def _demo(**values: Any) -> None:
+    choices = _choices(click.get_current_context(), values)
+    from gateway.demo import main as demo
+
+    click.get_current_context().exit(demo(seconds=values["seconds"], as_json=choices.as_json) or 0)
+
+
+def _special(name: str, callback: Callable[..., None], text: str, *parameters: click.Parameter) -> click.Command:
+    return click.Command(name, callback=callback, params=[*parameters, *_shared()], help=text)
+
+
+def program() -> click.Group:
+    """Makes the program from the registry."""
+    root = _Program("gateway", params=_shared(), help="A federated presence and IM gateway.", no_args_is_help=True)
+    root.params.append(_version_option())
+    root.add_command(_special("run", _run, "Run the gateway until it is told to stop."))
+    seconds = click.Option(
+        ["--for", "seconds"], type=click.FloatRange(min=0), metavar="SECONDS", help="End after this."
+    )
+    root.add_command(_special("demo", _demo, "Show on this machine alone what the gateway does.", seconds))
+    groups = {name: click.Group(name, help=text, no_args_is_help=True) for name, text in _GROUPS.items()}
+    for command in COMMANDS:
+        (groups[command.words[0]] if len(command.words) > 1 else root).add_command(_click_command(command))
+    for group in groups.values():
+        root.add_command(group)
+    return root
+
+
+def _version_option() -> click.Option:
+    def show(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            click.echo(f"gateway {__version__}")
+            ctx.exit(0)
+
+    return click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=show, help="Show it.")
+
+
+def main() -> None:
+    """Is the console script `gateway`: status 0 well, 1 a warning or a negative answer, 2 an error."""
+    try:
+        program().main(prog_name="gateway")
+    except BrokenPipeError:
+        # Who reads the answer has gone; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()
