@@ -59,9 +59,17 @@ def _socket_of(config: Path | None) -> Path:
 class _Program(click.Group):
     """Turns every expected error into one line and status 2."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as problem:
+            raise click.exceptions.Exit(_misused(problem)) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as problem:
+            return ctx.exit(_misused(problem))
         except GatewayError as problem:
             _complain(str(problem))
         except KeyboardInterrupt:
@@ -77,6 +85,15 @@ class _Program(click.Group):
 def _complain(text: str) -> None:
     for line in text.splitlines() or [""]:
         click.echo(f"gateway: {escape(line, 1000)}", err=True)
+
+
+def _misused(problem: click.UsageError) -> int:
+    if isinstance(problem, click.exceptions.NoArgsIsHelpError):
+        problem.show()
+        return FAILED
+    path = problem.ctx.command_path if problem.ctx else "gateway"
+    _complain(f"{problem.format_message().rstrip('.')}; see {path} --help")
+    return FAILED
 
 
 def _place(problem: BaseException) -> str:

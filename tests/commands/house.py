@@ -1,0 +1,121 @@
+"""A house of cardboard: answers in the right shapes, and remembers what it was asked."""
+
+from twisted.internet.defer import succeed
+
+PARTNER = {
+    "partner": "partner.example",
+    "via": "xmpp",
+    "state": "up",
+    "since": 1_700_000_000.0,
+    "tls": "1.3 external",
+    "subscriptions": 2,
+    "queue": 0,
+    "text": "",
+}
+ENTRY = {
+    "owner": "alice@corp.example",
+    "contact": "bob@partner.example",
+    "level": "team",
+    "origin": "person",
+    "since": 1_700_000_000.0,
+    "until": None,
+}
+
+
+class House:
+    def __init__(self):
+        self.asked = []
+        self.outcome = "withheld"
+        self.ready = True
+
+    def _note(self, *asked):
+        self.asked.append(asked)
+
+    def view(self, owner, contact):
+        self._note("view", owner, contact)
+        return {
+            "owner": owner,
+            "contact": contact,
+            "level": "public",
+            "presence": {"xmpp": "<presence><show>dnd</show></presence>"},
+            "fields": [
+                {"field": "show", "mark": "sent", "reason": "allowed"},
+                {"field": "note", "mark": "withheld", "reason": "level"},
+                {"field": "mood", "mark": "not-published", "reason": "not-published"},
+            ],
+        }
+
+    def explain(self, owner, contact, field):
+        self._note("explain", owner, contact, field)
+        one = {
+            "outcome": self.outcome,
+            "reason": "level",
+            "steps": [{"step": "level", "finding": "team lacks it"}],
+            "would_allow": "give bob personal",
+        }
+        names = [field] if field else ["show", "phone.mobile"]
+        return {
+            "owner": owner,
+            "contact": contact,
+            "level": "team",
+            "level_source": "set by the person",
+            "policy": 41,
+            "fields": [{"field": name, **one} for name in names],
+        }
+
+    def levels_list(self, owner):
+        self._note("levels_list", owner)
+        return [ENTRY, {**ENTRY, "owner": "", "contact": "*.ally.example", "origin": "administrator", "since": None}]
+
+    def levels_show(self, owner, contact):
+        self._note("levels_show", owner, contact)
+        return {
+            "owner": owner,
+            "contact": contact,
+            "level": "team",
+            "level_source": "set by the person",
+            "fields": ["availability", "show"],
+        }
+
+    def levels_set(self, owner, contact, level):
+        self._note("levels_set", owner, contact, level)
+        return succeed({"owner": owner, "contact": contact, "level": level, "before": "team", "changed": True})
+
+    async def levels_unset(self, owner, contact):
+        self._note("levels_unset", owner, contact)
+        return {"owner": owner, "contact": contact, "level": "team", "before": "team", "changed": False}
+
+    def partners_list(self):
+        self._note("partners_list")
+        return [PARTNER]
+
+    def partners_show(self, domain):
+        self._note("partners_show", domain)
+        contract = {"domains": [domain], "network": "federation", "ceiling": "team", "modalities": ["im"], "locks": []}
+        return {**PARTNER, **contract, "strangers": "ask", "auth": ["external"], "route": ""}
+
+    async def partners_test(self, domain):
+        self._note("partners_test", domain)
+        return {
+            "subject": domain,
+            "checks": [
+                {"name": "dns", "outcome": "ok", "text": "xmpp.partner.example:5269", "paste": None},
+                {"name": "tls", "outcome": "fail", "text": "the pin differs", "paste": 'pins = ["sha256:00"]'},
+            ],
+        }
+
+    def status(self):
+        self._note("status")
+        return {
+            "version": "0.1.0",
+            "uptime": 93_600.0,
+            "policy": 41,
+            "config": "/etc/gateway/gateway.toml",
+            "ready": self.ready,
+            "checks": {"inside": None if self.ready else "no link to corp.example"},
+            "partners": [PARTNER],
+        }
+
+    def reload(self):
+        self._note("reload")
+        return succeed({"changes": ["partner ally.example added"], "restart": ["gateway.state"]})

@@ -1,0 +1,130 @@
+import inspect
+import json
+
+import pytest
+import pytest_twisted
+
+from gateway.commands import COMMANDS, Operations, Where, execute, find
+from gateway.errors import CommandError, GatewayError
+
+from .house import House
+
+ALICE_BOB = {"owner": "alice@corp.example", "contact": "bob@partner.example"}
+ARGUMENTS = {
+    ("view",): ALICE_BOB,
+    ("explain",): ALICE_BOB,
+    ("levels", "list"): {},
+    ("levels", "show"): ALICE_BOB,
+    ("levels", "set"): {**ALICE_BOB, "level": "public"},
+    ("levels", "unset"): ALICE_BOB,
+    ("partners", "list"): {},
+    ("partners", "show"): {"domain": "partner.example"},
+    ("partners", "test"): {"domain": "partner.example"},
+    ("status",): {},
+    ("reload",): {},
+}
+ONLINE = [command for command in COMMANDS if command.where is Where.DAEMON]
+
+
+@pytest.mark.parametrize("command", ONLINE, ids=lambda command: " ".join(command.words))
+@pytest_twisted.ensureDeferred
+async def test_every_command_is_carried_out_and_readable(command):
+    house = House()
+    result = await execute(house, command.words, ARGUMENTS[command.words])
+    assert house.asked[0][0] == "_".join(command.words)
+    assert json.loads(json.dumps(result)) == result
+    text = command.render(result)
+    assert text
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("command", ONLINE, ids=lambda command: " ".join(command.words))
+def test_the_daemon_has_an_operation_for_every_command(command):
+    operation = getattr(Operations, "_".join(command.words))
+    wanted = list(inspect.signature(operation).parameters)[1:]
+    assert wanted == [parameter.name for parameter in command.parameters]
+
+
+@pytest_twisted.ensureDeferred
+async def test_addresses_are_normalised():
+    house = House()
+    arguments = {"owner": "ALICE@Corp.Example/desk", "contact": "Bob@PARTNER.example/phone"}
+    await execute(house, ["explain"], {**arguments, "field": "phone.mobile"})
+    assert house.asked == [("explain", "alice@corp.example", "bob@partner.example", "phone.mobile")]
+
+
+@pytest_twisted.ensureDeferred
+async def test_everyone_and_whole_domains_can_be_given_a_level():
+    house = House()
+    await execute(house, ["levels", "set"], {"owner": "everyone", "contact": "*.Ally.example", "level": "team"})
+    await execute(house, ["levels", "set"], {"owner": "everyone", "contact": "everyone", "level": "public"})
+    assert house.asked == [("levels_set", "", "*.ally.example", "team"), ("levels_set", "", "everyone", "public")]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_option_may_be_left_out():
+    house = House()
+    await execute(house, ["levels", "list"], {})
+    await execute(house, ["levels", "list"], {"owner": "everyone"})
+    assert house.asked == [("levels_list", None), ("levels_list", "")]
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        (["nothing"], {}),
+        (["levels"], {}),
+        (["_note"], {}),
+        (["table"], {}),
+        (["check"], {"sections": []}),
+        (["view"], {}),
+        (["view"], {**ALICE_BOB, "evil": "1"}),
+        (["view"], {**ALICE_BOB, "self": "1"}),
+        (["view"], {**ALICE_BOB, "owner": "corp.example"}),
+        (["view"], {**ALICE_BOB, "owner": ""}),
+        (["view"], {**ALICE_BOB, "owner": 5}),
+        (["view"], {**ALICE_BOB, "owner": ["alice@corp.example"]}),
+        (["view"], {**ALICE_BOB, "contact": "bob@partner.example\x00"}),
+        (["view"], {**ALICE_BOB, "contact": "a" * 5000}),
+        (["view"], {**ALICE_BOB, "contact": "@"}),
+        (["explain"], {**ALICE_BOB, "field": "everything"}),
+        (["explain"], {**ALICE_BOB, "owner": "everyone"}),
+        (["partners", "show"], {"domain": "not a domain"}),
+        (["levels", "list"], {"owner": {}}),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_what_makes_no_sense_is_refused_before_the_house_hears_of_it(words, arguments):
+    house = House()
+    with pytest.raises(GatewayError):
+        await execute(house, words, arguments)
+    assert house.asked == []
+
+
+def grade(words, result):
+    return find(words).grade(result)
+
+
+def test_grades():
+    house = House()
+    assert grade(["explain"], house.explain("a", "b", "note")) == 1
+    assert grade(["explain"], house.explain("a", "b", None)) == 0
+    house.outcome = "sent"
+    assert grade(["explain"], house.explain("a", "b", "note")) == 0
+    assert grade(["status"], house.status()) == 0
+    house.ready = False
+    assert grade(["status"], house.status()) == 1
+    assert grade(["levels", "unset"], {"changed": False}) == 1
+    assert grade(["check"], {"checks": []}) == 0
+    assert grade(["check"], {"checks": [{"outcome": "ok"}, {"outcome": "warn"}]}) == 1
+    assert grade(["check"], {"checks": [{"outcome": "fail"}, {"outcome": "warn"}]}) == 2
+
+
+def test_words_are_unique():
+    words = [command.words for command in COMMANDS]
+    assert len(words) == len(set(words))
+
+
+def test_an_unknown_command_is_named():
+    with pytest.raises(CommandError, match="no command 'levels sett'"):
+        find(["levels", "sett"])
