@@ -1,6 +1,6 @@
 """The house as its legs see it: takes every envelope in and sends it the right way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.inquiry import Inquiries
@@ -99,7 +99,8 @@ class House:
         content = envelope.content
         if isinstance(content, Query) and envelope.side is Side.INTERNAL:
             bounce = Bounce("query", content.id, problem)
-            self.inquiries.answered(Envelope(envelope.recipient, pair.person, bounce, Side.EXTERNAL), bounce, content.id)
+            back = Envelope(envelope.recipient, pair.person, bounce, Side.EXTERNAL)
+            self.inquiries.answered(back, bounce, content.id)
             return
         if envelope.side is Side.INTERNAL:
             sender = pair.endpoint if pair.endpoint and isinstance(envelope.content, Message) else pair.person
@@ -115,7 +116,7 @@ class House:
             if pair.heard and pair.contact.domain == remote and pair.person.domain == local:
                 self._forget_heard(pair)
 
-    def reveal_again(self, pairs: list[Pair]) -> None:
+    def reveal_again(self, pairs: Iterable[Pair]) -> None:
         """Tells each contact at once what a change of the policy means for him."""
         for pair in pairs:
             pair.revoking_since = self._now()

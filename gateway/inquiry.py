@@ -68,7 +68,10 @@ class Inquiries:
         del self._asked[number]
         original = asked.envelope.content
         if isinstance(original, Query):
-            reply = Answer(original, content.document) if isinstance(content, Answer) else evolve(content, id=original.id)
+            if isinstance(content, Answer):
+                reply: Answer | Bounce = Answer(original, content.document)
+            else:
+                reply = evolve(content, id=original.id)
             back = Envelope(asked.envelope.recipient, asked.envelope.sender, reply, Side.EXTERNAL)
             self._send_in(back, asked.envelope.sender)
 
@@ -134,8 +137,8 @@ class Inquiries:
             self._fetched.clear()
         self._fetched[person] = self._now()
         fields: dict[Field, Any] = {name: card[name] for name in card}
-        gone = {name: None for name in self._presence.published(person) if name not in PRESENCE_FIELDS and name not in fields}
-        self._presence.publish(person, {**gone, **fields})
+        known = [name for name in self._presence.published(person) if name not in PRESENCE_FIELDS]
+        self._presence.publish(person, {**dict.fromkeys(known), **fields})
 
     def _answer(self, envelope: Envelope, query: Query, pair: Pair) -> None:
         answer = Answer(query, self._presence.everything_of(pair))

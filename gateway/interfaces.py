@@ -1,9 +1,9 @@
 """What a plugin implements, and what the house offers it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
@@ -11,8 +11,22 @@ from gateway.model.presence import PresenceDocument
 from gateway.policy.verdict import Verdict
 
 
+@frozen
+class LegReport:
+    """Is how a leg is doing."""
+
+    problem: str = ""
+    """Why the inside cannot be reached, or ''."""
+    links: tuple[dict[str, Any], ...] = ()
+    """One row per pair of domains towards partners: partner, local, remote, state, queue, tls, problem, ..."""
+    certificate_ends: Mapping[str, float] = field(factory=dict)
+    """Posix time at which the certificate of each of our domains ends."""
+
+
 class Leg(Protocol):
     """Speaks one protocol with the partners outside, with the organisation's own server inside, or with both."""
+
+    name: str
 
     def start(self) -> Awaitable[None]:
         """Opens what the configuration names; raises GatewayError when that is impossible."""
@@ -24,13 +38,22 @@ class Leg(Protocol):
         """
 
     def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
-        """Asks the inside server what is published about a person, in the name of a contact; None when it does not say."""
+        """Asks the inside server what a person publishes, in the name of a contact; None when it does not say."""
 
     def preview(self, envelope: Envelope) -> str:
         """Gives the bytes, as text, that `deliver` would put on the wire for an envelope."""
 
+    def question(self, kind: QueryKind) -> object:
+        """Gives the form in which a partner's client asks a question of this kind."""
+
     def reload(self, config: Any) -> None:
-        """Takes a new configuration; links that it does not touch stay up."""
+        """Takes a new configuration, or raises GatewayError and keeps the old; links that it does not touch stay up."""
+
+    def report(self) -> LegReport:
+        """Says how the links are."""
+
+    def test(self, remote: str) -> Awaitable[list[Any]]:
+        """Tries to reach a domain step by step: rows of name, outcome (ok, warn, fail), text, and what to paste."""
 
     def stop(self) -> Awaitable[None]:
         """Closes every link cleanly, in bounded time."""

@@ -29,7 +29,7 @@ class Assignments(Protocol):
 class Subscriptions(Protocol):
     """Is where subscriptions are kept."""
 
-    def state(self, person: str, contact: str) -> State:
+    def state(self, person: Address, contact: Address) -> State:
         """Gives the state between two bare addresses."""
 
 

@@ -71,12 +71,9 @@ class PresenceBook:
 
     def everything_of(self, pair: Pair) -> PresenceDocument:
         """Composes presence and all published information; what a question is answered from, before the policy."""
-        published = self._published.get(pair.person, {})
-        return PresenceDocument({**{name: value for name, value in published.items()}, **_fields(self.presence_of(pair))})
-
-
-def _fields(document: PresenceDocument) -> dict[Field, Any]:
-    return {name: document[name] for name in document}
+        present = self.presence_of(pair)
+        published = self.published(pair.person)
+        return present.with_fields({name: published[name] for name in published if name not in present})
 
 
 def _most_reachable(endpoints: Mapping[str, Presence]) -> Presence:

@@ -37,7 +37,8 @@ class Rates:
         """Says whether a partner may send one envelope more now."""
         content = envelope.content
         now = self._now()
-        if isinstance(content, Subscription) and content.ask is Ask.SUBSCRIBE and not self._of(partner, "ask").take(now):
+        asks = isinstance(content, Subscription) and content.ask is Ask.SUBSCRIBE
+        if asks and not self._of(partner, "ask").take(now):
             return False
         return self._of(partner, "").take(now)
 

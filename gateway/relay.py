@@ -91,7 +91,9 @@ class Relay:
 def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
     """Replaces the person's resource by the partner's token on the way out, and the reverse on the way in."""
     if envelope.side is Side.INTERNAL:
-        return Envelope(_outward_name(envelope, pair, content), _contact_name(envelope, content), content, Side.INTERNAL)
+        return Envelope(
+            _outward_name(envelope, pair, content), _contact_name(envelope, content), content, Side.INTERNAL
+        )
     if isinstance(content, Subscription | Presence):
         recipient: Address = pair.person
     elif isinstance(content, Answer):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Side
 from gateway.model.subscription import INBOUND, OUTBOUND, Ask, State, Subscription
 from gateway.pairs import Pair, PairBook
@@ -18,7 +19,7 @@ LEARNING_SECONDS = 30.0
 class States(Protocol):
     """Is where the states are kept."""
 
-    def set(self, person: str, contact: str, state: State) -> object:
+    def set(self, person: Address, contact: Address, state: State) -> object:
         """Keeps the state of two bare addresses."""
 
 
@@ -140,5 +141,3 @@ class Roster:
     def _say(self, pair: Pair, ask: Ask) -> None:
         answer = Envelope(pair.person, pair.contact, Subscription(ask), Side.INTERNAL)
         self._relay.deliver(answer, pair, answer.content)
-
-

@@ -20,7 +20,8 @@ class Taps:
         """Shows one decision to every tap; False when a required tap failed, so that nothing may be delivered."""
         if not self._taps:
             return True
-        return all([self._recorded(tap, received, verdict) for tap in self._taps])
+        recorded = [self._recorded(tap, received, verdict) for tap in self._taps]
+        return all(recorded)
 
     def _recorded(self, tap: Tap, received: Envelope, verdict: Verdict) -> bool:
         try:

@@ -48,12 +48,16 @@ class FieldSeen(TypedDict):
 
 
 class Viewed(TypedDict):
-    """What a contact sees now; `presence` is what would be sent, by protocol: {"xmpp": "<presence .../>"}."""
+    """What a contact sees now; `presence` is what would be sent, by protocol: {"xmpp": "<presence .../>"}.
+
+    `card` is what he gets when he asks for the person's card.
+    """
 
     owner: str
     contact: str
     level: str
     presence: dict[str, str]
+    card: dict[str, str]
     fields: list[FieldSeen]
 
 

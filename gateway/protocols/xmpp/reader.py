@@ -303,7 +303,8 @@ def _attach(reader: Reader, parser: XMLParserType) -> Callable[[Limits], None]:
     def text(piece: str) -> None:
         if not stack:
             if piece.strip(" \t\r\n"):
-                raise XmlFault("bad-format", "text between stanzas")
+                # the condition that expat's own error would give when the text goes wrong in the same chunk
+                raise XmlFault("not-well-formed", "text between stanzas")
         elif kids and kids[-1].__class__ is str:
             reader._ragged = True
             _append_text(kids, piece)

@@ -170,5 +170,3 @@ class ComponentFace:
             self._retry.cancel()
         if self.connection is not None:
             self.connection.end()
-
-

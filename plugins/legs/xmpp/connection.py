@@ -25,7 +25,6 @@ from gateway.transport.certificate import PeerCertificate
 from gateway.transport.link import Link
 from plugins.legs.xmpp.outflow import Outflow
 
-
 AnyStream = ReceivingStream | InitiatingStream | ComponentStream
 
 
@@ -71,6 +70,8 @@ class Connection:
     clean: bool = False
     """True when one side has closed the stream as it should."""
     reason: str = ""
+    method: str = ""
+    """How the pair was authenticated."""
     place: str = ""
     """The peer's IP address, whose place at the listener is given back."""
     release: Any = None
@@ -146,5 +147,3 @@ class Connection:
     def _settle(self, outcome: str) -> None:
         if not self.ready.called:
             self.ready.callback(outcome)
-
-

@@ -257,5 +257,3 @@ def _cancelling(call: Any) -> Callable[[Any], Any]:
         return result
 
     return cancel
-
-

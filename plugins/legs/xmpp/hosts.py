@@ -62,9 +62,26 @@ class OutsideHost(_Names):
     def __init__(self, config: Config, resolver: Callable[[bool], Resolver], now: Callable[[], float]) -> None:
         self._config = config
         self._resolver = resolver
-        self._domains = frozenset(str(domain) for domain in config.gateway.domains)
+        self._now = now
         self.trust = OutsideTrust(config, now)
-        self.client, self.server, self.why_not = self.trust.client, self.trust.server, self.trust.why_not
+        self._domains = frozenset(str(domain) for domain in config.gateway.domains)
+
+    def take(self, config: Config) -> None:
+        """Takes new contracts and certificates; raises CredentialsError and keeps the old ones."""
+        self.trust = OutsideTrust(config, self._now)
+        self._config = config
+
+    def client(self, local: str, remote: str) -> SSL.Context:
+        """Gives the context with which we call a partner."""
+        return self.trust.client(local, remote)
+
+    def server(self, local: str | None, remote: str | None) -> SSL.Context:
+        """Gives the context with which we answer a partner."""
+        return self.trust.server(local, remote)
+
+    def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
+        """Says in a sentence what a certificate lacks."""
+        return self.trust.why_not(certificate, remote)
 
     def serves(self, domain: str) -> bool:
         """Says whether a domain is one of ours."""
@@ -76,7 +93,10 @@ class OutsideHost(_Names):
         if route is None or local not in self._domains:
             return None
         return StreamTerms(
-            require_tls=True, external=Auth.EXTERNAL in route.auth, dialback=Auth.DIALBACK in route.auth, bidi=route.bidi
+            require_tls=True,
+            external=Auth.EXTERNAL in route.auth,
+            dialback=Auth.DIALBACK in route.auth,
+            bidi=route.bidi,
         )
 
     def proves(self, certificate: object, remote: str) -> bool:

@@ -7,7 +7,6 @@ from attrs import define, field
 from gateway.outbox import Outbox
 from plugins.legs.xmpp.connection import Connection
 
-
 MOST_TEXTS = 256
 """Answers that are kept for a stream that is not up yet."""
 
@@ -30,6 +29,8 @@ class Lane:
     mourning: Any = None
     """The delayed call after which nothing heard from the remote domain is believed any more, or None."""
     pinged_at: float | None = None
+    opened_at: float | None = None
+    """Posix seconds since when the connection is in use."""
     problem: str = field(default="")
     """Why the last attempt failed, in words."""
     _texts: list[str] = field(factory=list, repr=False)
@@ -67,7 +68,10 @@ class Lane:
             "remote": self.remote,
             "state": "up" if self.connection else "connecting" if self.connecting else "down",
             "queue": len(self.outbox),
+            "oldest": self.outbox.oldest,
             "tls": (link.tls_version or "") if link else "",
+            "method": self.connection.method if self.connection else "",
+            "since": self.opened_at,
             "problem": self.problem,
             "silent_seconds": round(now - self.connection.heard_at) if self.connection else None,
         }

@@ -6,16 +6,18 @@ from typing import Any
 from twisted.internet.task import LoopingCall, deferLater
 
 from gateway.config import Config, InsideComponent
-from gateway.interfaces import Surroundings
+from gateway.interfaces import LegReport, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import PresenceDocument
+from gateway.protocols.xmpp.stanzas.queries import question_of
 from gateway.transport.authority import CertificateAuthority
 from gateway.transport.listener import Listener
 from gateway.transport.resolver import Resolver, public_only
 from plugins.legs.xmpp.component_face import ComponentFace
 from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
+from plugins.legs.xmpp.examination import examine
 from plugins.legs.xmpp.hosts import InsideHost, OutsideHost
 from plugins.legs.xmpp.outflow import Outflow
 from plugins.legs.xmpp.server_face import ServerFace
@@ -34,6 +36,8 @@ def build(surroundings: Surroundings) -> "XmppLeg":
 
 class XmppLeg:
     """Speaks XMPP with the partners, and with the organisation's own server."""
+
+    name = "xmpp"
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
@@ -91,14 +95,27 @@ class XmppLeg:
         dialect = self.outside.dialect if envelope.side is Side.INTERNAL else self._inside_dialect
         return str(dialect.write(envelope, envelope.sender, envelope.recipient))
 
+    def question(self, kind: QueryKind) -> object:
+        """Gives the form in which a client asks a question of this kind."""
+        return question_of(kind)
+
     def reload(self, config: Any) -> None:
         """Takes new certificates and contracts; streams whose contract has ended are closed, the others stay."""
-        self.outside.host = self._outside_host = OutsideHost(config, self._resolver, self._surroundings.now)
-        faces = [self.outside, *([self.inside] if isinstance(self.inside, ServerFace) else [])]
+        self._outside_host.take(config)
+        self.outside.policy_changed()
         if isinstance(self.inside, ServerFace) and isinstance(self.inside.host, InsideHost):
             self.inside.host.take(config)
-        for face in faces:
-            face.policy_changed()
+            self.inside.policy_changed()
+
+    def report(self) -> LegReport:
+        """Says how the links are."""
+        now = self._reactor.seconds()
+        links = tuple(lane.state(now) for lane in self.outside.lanes.values())
+        return LegReport(self._problem, links, self._outside_host.trust.expiries)
+
+    async def test(self, remote: str) -> list[dict[str, Any]]:
+        """Tries to reach a domain step by step."""
+        return await examine(self.outside, self._surroundings.config.gateway.domains[0], remote)
 
     async def stop(self) -> None:
         """Stops listening, closes every stream, waits a moment for the last words."""
@@ -113,21 +130,11 @@ class XmppLeg:
         for resolver in self._resolvers.values():
             resolver.stop()
 
-    def states(self) -> list[dict[str, Any]]:
-        """Gives one row per pair of domains towards partners, for `gateway status`."""
-        return [lane.state(self._reactor.seconds()) for lane in self.outside.lanes.values()]
-
     @property
-    def ready(self) -> str:
-        """Says what is missing for the inside to be reached, or ''."""
+    def _problem(self) -> str:
         if isinstance(self.inside, ComponentFace) and self.inside.connection is None:
             return self.inside.problem or "the component is not connected yet"
         return ""
-
-    @property
-    def certificate_ends(self) -> dict[str, float]:
-        """Gives the posix time at which each of our certificates ends."""
-        return self._outside_host.trust.expiries
 
     def _listen(self, where: Any, face: ServerFace, direct_tls: bool) -> None:
         limits = self._surroundings.config.limits
@@ -167,5 +174,3 @@ class XmppLeg:
 
 def _any_address(address: str) -> bool:
     return True
-
-

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from gateway.errors import AddressError, GatewayError
 from gateway.interfaces import Surroundings
@@ -52,8 +52,8 @@ class ServerFace:
         self.outflow = outflow
         dialect.ponged = self.ponged
         self.clock: Callable[[], float] = surroundings.reactor.seconds
-        self._reactor = surroundings.reactor
-        self._now = surroundings.now
+        self.reactor = surroundings.reactor
+        self.now = surroundings.now
         self._metrics = surroundings.metrics
         self._limits = surroundings.config.limits
         self._stanza_limits = _stanza_limits(self._limits.stanza_bytes)
@@ -61,6 +61,7 @@ class ServerFace:
         self.connections: set[Connection] = set()
         self.lanes: dict[tuple[str, str], Lane] = {}
         self._verifying: dict[tuple[str, str, str], Connection] = {}
+        self._pinging: dict[tuple[str, str], list[Deferred[None]]] = {}
         self.stopping = False
 
     # -- out ------------------------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ class ServerFace:
         found = self.lanes.get((local, remote))
         if found is None:
             limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds)
-            outbox = Outbox(limits, self.house.reconsider, self.house.undeliverable, self._now)
+            outbox = Outbox(limits, self.house.reconsider, self.house.undeliverable, self.now)
             found = self.lanes[(local, remote)] = Lane(local, remote, self.host.partner(local, remote), outbox)
         return found
 
@@ -119,16 +120,19 @@ class ServerFace:
     async def _try(self, lane: Lane, target: Target) -> str:
         """Connects to one target; gives '' when the pair is authenticated there, else why not."""
         try:
-            sock, _, _ = await connect(self._reactor, [target], self._limits.connect_seconds)
+            sock, _, _ = await connect(self.reactor, [target], self._limits.connect_seconds)
         except ConnectFailed as failure:
             return str(failure)
         if lane.connection is not None or self.stopping:
             sock.close()
             return ""
-        connection = self._initiate(sock, lane.local, lane.remote, target.direct_tls)
+        connection = self.initiate(sock, lane.local, lane.remote, target.direct_tls)
         return await connection.ready
 
-    def _initiate(self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False) -> Connection:
+    def initiate(
+        self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
+    ) -> Connection:
+        """Begins a stream on a connected socket; its `ready` tells the outcome."""
         make = partial(
             InitiatingStream,
             host=self.host,
@@ -152,7 +156,7 @@ class ServerFace:
         seconds = lane.delay(self._limits.retry_seconds, self._limits.retry_max_seconds, random.random())
         log.warn("link failed", side=self.name, domain=lane.local, peer=lane.remote, detail=GatewayError(lane.problem))
         self._metrics.link_events(lane.partner, "xmpp", "failed", "dns" if problem is NOT_FOUND else "refused").inc()
-        lane.retry = self._reactor.callLater(seconds, self._again, lane)
+        lane.retry = self.reactor.callLater(seconds, self._again, lane)
         lane.outbox.failed(problem)
 
     def _again(self, lane: Lane) -> None:
@@ -179,7 +183,7 @@ class ServerFace:
     def _joined(self, sock: socket.socket, stream: Any) -> Connection:
         connection = Connection(self, stream)
         limits = LinkLimits(write_buffer=self._limits.write_buffer_bytes, stall_seconds=self._limits.stall_seconds)
-        connection.link = Link(self._reactor, sock, connection, limits)
+        connection.link = Link(self.reactor, sock, connection, limits)
         connection.heard_at = connection.used_at = self.clock()
         self.connections.add(connection)
         connection.link.start()
@@ -212,6 +216,7 @@ class ServerFace:
     def authenticated(self, connection: Connection, event: Authenticated) -> None:
         """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""
         log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=event.method)
+        connection.method = event.method
         lane = self.lane(event.local, event.remote)
         direction = "out" if isinstance(connection.stream, InitiatingStream) else "in"
         self._metrics.auth(lane.partner, "xmpp", direction, event.method.upper(), "ok").inc()
@@ -225,6 +230,7 @@ class ServerFace:
             if call is not None and call.active():
                 call.cancel()
         lane.retry = lane.mourning = None
+        lane.opened_at = self.now()
         lane.outbox.opened(partial(self._transmit, connection))
         for text in lane.take_texts():
             self._send(connection, text)
@@ -249,10 +255,10 @@ class ServerFace:
         try:
             for target in await self.host.targets(event.local, event.remote):
                 try:
-                    sock, _, _ = await connect(self._reactor, [target], self._limits.connect_seconds)
+                    sock, _, _ = await connect(self.reactor, [target], self._limits.connect_seconds)
                 except ConnectFailed:
                     continue
-                asking = self._initiate(sock, event.local, event.remote, target.direct_tls, verify=True)
+                asking = self.initiate(sock, event.local, event.remote, target.direct_tls, verify=True)
                 asking.stream.ask_verification(event.stream_id, event.key, self.clock())  # type: ignore[union-attr]
                 asking.flush()
                 if await asking.ready in ("", "verified"):
@@ -286,10 +292,16 @@ class ServerFace:
         for key in [key for key, waiting in self._verifying.items() if waiting is connection]:
             del self._verifying[key]
         stream = connection.stream
-        log.info("link down", side=self.name, domain=stream.local or "", peer=stream.remote or "", detail=GatewayError(connection.reason))
+        log.info(
+            "link down",
+            side=self.name,
+            domain=stream.local or "",
+            peer=stream.remote or "",
+            detail=GatewayError(connection.reason),
+        )
         for lane in self._lanes_of(connection):
             if lane.connection is connection:
-                lane.connection = None
+                lane.connection = lane.opened_at = None
                 lane.outbox.closed()
             if not (connection.clean or self.stopping):
                 self._mourn(lane)
@@ -307,7 +319,7 @@ class ServerFace:
 
     def _mourn(self, lane: Lane) -> None:
         if lane.mourning is None and lane.connection is None:
-            lane.mourning = self._reactor.callLater(self._limits.presence_seconds, self._mourned, lane)
+            lane.mourning = self.reactor.callLater(self._limits.presence_seconds, self._mourned, lane)
             self.call(lane)
 
     def _mourned(self, lane: Lane) -> None:
@@ -352,8 +364,18 @@ class ServerFace:
             self._send(connection, write_query(QueryKind.PING, "ping", lane.local, lane.remote))
             connection.used_at = used
 
+    def ping(self, local: str, remote: str) -> "Deferred[None]":
+        """Pings a domain and fires when it answers; connects first if need be."""
+        waiting: Deferred[None] = Deferred()
+        self._pinging.setdefault((local, remote), []).append(waiting)
+        self.say(local, remote, write_query(QueryKind.PING, "ping", local, remote))
+        return waiting
+
     def ponged(self, local: str, remote: str) -> None:
         """Takes note that a domain has answered a ping, whatever it answered."""
+        for waiting in self._pinging.pop((local, remote), []):
+            if not waiting.called:
+                waiting.callback(None)
         lane = self.lanes.get((local, remote))
         if lane is not None and lane.pinged_at is not None:
             lane.answers_pings, lane.pinged_at = True, None

@@ -100,6 +100,11 @@ def read_query(element: Element, now: float) -> Query | Result | Bounce | Malfor
     return Query(asked, stanza_id, question)
 
 
+def question_of(kind: QueryKind) -> Question:
+    """Gives the commonest way to ask for something; raises KeyError for OTHER."""
+    return _ASKED[kind]
+
+
 def write_query(kind: QueryKind, id: str, sender: str, recipient: str, item: str = "") -> str:  # noqa: A002
     """Writes the question of that kind; `item` names the picture. Raises KeyError for OTHER."""
     question = _ASKED[kind]

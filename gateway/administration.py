@@ -1,0 +1,289 @@
+"""What an administrator can ask and change on a running gateway; every front end comes here."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.commands.operations import (
+    Checked,
+    Explained,
+    LevelChanged,
+    LevelEntry,
+    LevelShown,
+    PartnerListed,
+    PartnerShown,
+    Viewed,
+)
+from gateway.config import PartnerRoute
+from gateway.errors import AddressError, CommandError
+from gateway.house import House
+from gateway.interfaces import Leg
+from gateway.model.address import Address
+from gateway.model.envelope import Answer, Envelope, Query, QueryKind, Side
+from gateway.model.presence import Field, Presence
+from gateway.model.subscription import State
+from gateway.pairs import Pair
+from gateway.policy.access_level import Assignment, Member, MemberKind, Origin
+from gateway.policy.authorization import authorize
+from gateway.policy.explanation import explain
+from gateway.policy.partners import Partner
+
+
+class AssignmentStore(Protocol):
+    """Is where the assignments of people are kept."""
+
+    def all(self) -> Sequence[Assignment]:
+        """Gives every assignment."""
+
+    def of(self, owner: str) -> Sequence[Assignment]:
+        """Gives the assignments of one person, or with '' those for everybody."""
+
+    def set(self, assignment: Assignment) -> Awaitable[None]:
+        """Makes an assignment."""
+
+    def unset(self, owner: str, member: Member) -> Awaitable[None]:
+        """Removes one."""
+
+
+class Administration:
+    """Answers the commands that need a running gateway (the protocol `gateway.commands.Operations`)."""
+
+    def __init__(
+        self,
+        house: House,
+        assignments: AssignmentStore,
+        legs: Mapping[str, Leg],
+        routes: Callable[[], Mapping[str, PartnerRoute]],
+        now: Callable[[], float],
+    ) -> None:
+        self._house = house
+        self._routes = routes
+        self._assignments = assignments
+        self._legs = legs
+        self._now = now
+
+    def view(self, owner: str, contact: str) -> Viewed:
+        """Shows what a contact sees now: the bytes of each protocol, and each field with its mark."""
+        pair = self._pair(owner, contact)
+        document = self._house.presence.everything_of(pair)
+        leg = self._legs[self._partner(pair).via]
+        return {
+            "owner": str(pair.person),
+            "contact": str(pair.contact),
+            "level": pair.facts.level.name,
+            "presence": {leg.name: self._preview(pair, leg)},
+            "card": {leg.name: self._preview_card(pair, leg)},
+            "fields": [
+                {"field": name.value, "mark": found.outcome.value, "reason": found.reason.value}
+                for name in Field
+                for found in (explain(pair.facts, document, name, self._levels, str(pair.contact)),)
+            ],
+        }
+
+    def explain(self, owner: str, contact: str, field: str | None = None) -> Explained:
+        """Says for each field, or for one, what becomes of it and which rules were looked at."""
+        pair = self._pair(owner, contact)
+        document = self._house.presence.everything_of(pair)
+        return {
+            "owner": str(pair.person),
+            "contact": str(pair.contact),
+            "level": pair.facts.level.name,
+            "level_source": _source(pair),
+            "policy": self._house.pairs.epoch,
+            "fields": [
+                {
+                    "field": name.value,
+                    "outcome": found.outcome.value,
+                    "reason": found.reason.value,
+                    "steps": [{"step": step.name, "finding": step.finding} for step in found.steps],
+                    "would_allow": found.would_allow,
+                }
+                for name in _fields(field)
+                for found in (explain(pair.facts, document, name, self._levels, str(pair.contact)),)
+            ],
+        }
+
+    def levels_list(self, owner: str | None = None) -> list[LevelEntry]:
+        """Lists who has given which level to whom."""
+        entries = [*self._assignments.all(), *self._house.pairs.rules.assignments]
+        return [_shown(entry) for entry in entries if owner is None or entry.owner in (owner, "")]
+
+    def levels_show(self, owner: str, contact: str) -> LevelShown:
+        """Says which level a contact has in the eyes of a person, and what gives it."""
+        pair = self._pair(owner, contact)
+        return {
+            "owner": str(pair.person),
+            "contact": str(pair.contact),
+            "level": pair.facts.level.name,
+            "level_source": _source(pair),
+            "fields": [name.value for name in Field if name in pair.permission.fields],
+        }
+
+    async def levels_set(self, owner: str, contact: str, level: str) -> LevelChanged:
+        """Gives a level, tells every contact concerned at once, and answers when the change is on disk."""
+        if level not in self._levels:
+            raise CommandError(f"{level!r} is no level; the levels are {', '.join(sorted(self._levels))}")
+        entry = Assignment(self._owner(owner), _member(contact), level, Origin.ADMINISTRATOR, self._now())
+        return await self._change(entry.owner, entry.member, level, lambda: self._assignments.set(entry))
+
+    async def levels_unset(self, owner: str, contact: str) -> LevelChanged:
+        """Takes a level back, so that the next less specific one counts; tells every contact concerned."""
+        who, member = self._owner(owner), _member(contact)
+        return await self._change(who, member, None, lambda: self._assignments.unset(who, member))
+
+    async def _change(
+        self, owner: str, member: Member, level: str | None, keep: Callable[[], Awaitable[None]]
+    ) -> LevelChanged:
+        """Puts a change of levels in force for everybody concerned at once, and waits until it is on disk."""
+        before = next((entry.level for entry in self._assignments.of(owner) if entry.member == member), None)
+        kept = keep()
+        self.tell_all(self._house.pairs.of_person(owner) if owner else list(self._house.pairs))
+        await kept
+        after = level or self._standing(owner, member)
+        known = before or self._standing(owner, member)
+        return {"owner": owner, "contact": str(member), "level": after, "before": known, "changed": before != level}
+
+    def _standing(self, owner: str, member: Member) -> str:
+        """Gives the level that counts without an entry of the owner's own for this member."""
+        if member.kind is MemberKind.CONTACT and owner:
+            return self._house.pairs.of(Address.parse(owner), Address.parse(member.value)).facts.level.name
+        return self._house.pairs.rules.default_level
+
+    def tell_all(self, pairs: Sequence[Pair]) -> None:
+        """Looks the facts of pairs up again, and tells each contact what that means for him."""
+        self._house.pairs.epoch += 1
+        for pair in pairs:
+            self._house.pairs.refresh(pair)
+        self._house.reveal_again(pairs)
+
+    def partners_list(self) -> list[PartnerListed]:
+        """Lists the partners and the state of their links."""
+        return [self._listed(partner) for partner in self._partners.values()]
+
+    def partners_show(self, domain: str) -> PartnerShown:
+        """Shows the contract with one partner."""
+        partner = self._named(domain)
+        route = self._routes()[partner.name]
+        locks = [lock.field.value for lock in self._house.pairs.rules.locks if lock.partner in ("", partner.name)]
+        return {
+            **self._listed(partner),
+            "domains": sorted(partner.domains),
+            "network": partner.network.value,
+            "ceiling": partner.ceiling_name or ", ".join(name.value for name in Field if name in partner.ceiling),
+            "modalities": sorted(modality.value for modality in partner.modalities),
+            "strangers": partner.strangers.value,
+            "locks": sorted(locks),
+            "auth": sorted(way.value for way in route.auth),
+            "route": str(route.route or "dns"),
+        }
+
+    async def partners_test(self, domain: str) -> Checked:
+        """Tries to reach a partner, step by step."""
+        partner = self._named(domain)
+        return {"subject": partner.name, "checks": await self._legs[partner.via].test(partner.name)}
+
+    def links_of(self, partner: Partner) -> list[dict[str, Any]]:
+        """Gives the rows of a partner's links."""
+        return [link for link in self._legs[partner.via].report().links if link["partner"] == partner.name]
+
+    def _listed(self, partner: Partner) -> PartnerListed:
+        links = self.links_of(partner)
+        up = next((link for link in links if link["state"] == "up"), None)
+        subscribed = [pair for pair in self._house.pairs if pair.facts.partner is partner]
+        return {
+            "partner": partner.name,
+            "via": partner.via,
+            "state": "up" if up else links[0]["state"] if links else "idle",
+            "since": up["since"] if up else None,
+            "tls": f"{up['tls']} {up['method']}".strip() if up else "",
+            "subscriptions": sum(pair.facts.subscription is not State.NONE for pair in subscribed),
+            "queue": sum(link["queue"] for link in links),
+            "text": next((link["problem"] for link in links if link["problem"]), ""),
+        }
+
+    @property
+    def _levels(self) -> Mapping[str, Any]:
+        return self._house.pairs.rules.levels
+
+    @property
+    def _partners(self) -> Mapping[str, Partner]:
+        return self._house.pairs.rules.partners.by_name
+
+    def _named(self, domain: str) -> Partner:
+        try:
+            partner = self._house.pairs.rules.partners.of(Address.parse(domain).domain)
+        except AddressError as problem:
+            raise CommandError(str(problem)) from None
+        if partner is None:
+            known = ", ".join(sorted(self._partners)) or "none"
+            raise CommandError(f"{domain} is no partner; the partners are {known}")
+        return partner
+
+    def _pair(self, owner: str, contact: str) -> Pair:
+        try:
+            person, other = Address.parse(owner).bare, Address.parse(contact).bare
+        except AddressError as problem:
+            raise CommandError(str(problem)) from None
+        if person.domain not in self._house.pairs.rules.domains or not person.local:
+            ours = ", ".join(sorted(self._house.pairs.rules.domains))
+            raise CommandError(f"{owner} is none of our people; ours are at {ours}")
+        if not other.local:
+            raise CommandError(f"{contact} is no person: give name@domain")
+        return self._house.pairs.of(person, other)
+
+    def _partner(self, pair: Pair) -> Partner:
+        if pair.facts.partner is None:
+            raise CommandError(f"{pair.contact.domain} is no partner: {pair.contact} sees nothing")
+        return pair.facts.partner
+
+    def _owner(self, owner: str) -> str:
+        return str(self._pair(owner, "nobody@example.invalid").person) if owner else ""
+
+    def _preview(self, pair: Pair, leg: Leg) -> str:
+        now = Presence(self._house.presence.presence_of(pair))
+        envelope = Envelope(pair.alias, pair.contact, now, Side.INTERNAL)
+        verdict = authorize(envelope, pair.facts, pair.permission)
+        if verdict.content is None:
+            return ""
+        return leg.preview(Envelope(pair.alias, pair.contact, verdict.content, Side.INTERNAL))
+
+    def _preview_card(self, pair: Pair, leg: Leg) -> str:
+        query = Query(QueryKind.CARD, "view", leg.question(QueryKind.CARD))
+        answer = Answer(query, self._house.presence.everything_of(pair))
+        envelope = Envelope(pair.person, pair.contact, answer, Side.INTERNAL)
+        content = authorize(envelope, pair.facts, pair.permission).content
+        return leg.preview(Envelope(pair.person, pair.contact, content or Answer(query, None), Side.INTERNAL))
+
+
+def _fields(field: str | None) -> Sequence[Field]:
+    if field is None:
+        return tuple(Field)
+    try:
+        return (Field(field),)
+    except ValueError:
+        raise CommandError(f"{field!r} is no field; the fields are {', '.join(name.value for name in Field)}") from None
+
+
+def _member(text: str) -> Member:
+    try:
+        return Member.parse(text)
+    except AddressError as problem:
+        raise CommandError(str(problem)) from None
+
+
+def _source(pair: Pair) -> str:
+    entry = pair.facts.assignment
+    if entry is None:
+        return "default"
+    given = f"{entry.origin.value}, for {entry.member}"
+    return given if entry.owner else f"{given}, in the eyes of everybody"
+
+
+def _shown(entry: Assignment) -> LevelEntry:
+    return {
+        "owner": entry.owner,
+        "contact": str(entry.member),
+        "level": entry.level,
+        "origin": entry.origin.value,
+        "since": entry.since,
+        "until": entry.until,
+    }

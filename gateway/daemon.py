@@ -1,0 +1,250 @@
+"""Puts the house together, runs it, and takes it down: the only file that sees every part."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import LoopingCall, deferLater
+
+from gateway import __version__, plugin, service
+from gateway import log as gateway_log
+from gateway.administration import Administration
+from gateway.commands import execute
+from gateway.commands.operations import Reloaded, Status
+from gateway.config import Config, changes, load, restart_needed
+from gateway.errors import ConfigError, GatewayError
+from gateway.house import House
+from gateway.interfaces import Leg, Surroundings
+from gateway.log import Log
+from gateway.metrics import Metrics, registry
+from gateway.model.subscription import State
+from gateway.pairs import PairBook, Rules
+from gateway.store.contacts import AssignmentStore
+from gateway.store.database import Database
+from gateway.store.secrets import SecretStore
+from gateway.store.subscriptions import SubscriptionStore
+from gateway.taps import Taps
+from gateway.transport.clock import use_monotonic_time
+from gateway.web.control import ControlSocket
+from gateway.web.metrics_site import MetricsSite
+
+log = Log("daemon")
+
+INSIDE_LEG = "xmpp"
+REBUILD_AT_ONCE = 200
+REBUILD_PAUSE = 0.05
+SETTLE_SECONDS = 10.0
+"""How long after the start the inside server may take to say who is there, before all others are said to be gone."""
+MEASURE_SECONDS = 5.0
+
+
+def rules_of(config: Config) -> Rules:
+    """Gives the policy that a configuration describes."""
+    domains = frozenset(str(domain) for domain in config.gateway.domains)
+    return Rules(config.partners, dict(config.levels), config.default_level, config.locks, config.assignments, domains)
+
+
+class Daemon(Administration):
+    """Is one running gateway."""
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        use_monotonic_time(reactor)
+        self.config = config
+        self._reactor = reactor
+        self._started = time.time()
+        self._database = Database(config.state / "state.db", reactor)
+        secrets = SecretStore(self._database)
+        assignments = AssignmentStore(self._database)
+        self._subscriptions = SubscriptionStore(self._database)
+        self.metrics = Metrics()
+        self._name_series(config)
+        self._legs: dict[str, Leg] = {}
+        pairs = PairBook(rules_of(config), assignments, self._subscriptions, secrets.secret("resources"), time.time)
+        self.house = House(pairs, self._subscriptions, self._legs, INSIDE_LEG, Taps(), self.metrics, time.time)
+        super().__init__(self.house, assignments, self._legs, lambda: self.config.routes, time.time)
+        surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
+        for name in sorted({INSIDE_LEG, *(partner.via for partner in config.partners.by_name.values())}):
+            self._legs[name] = plugin.load("legs", name)(surroundings)
+        self._control = ControlSocket(config.control, self._execute)
+        self._page: Any = None
+        self._timers: list[LoopingCall] = []
+        self._second_due = 0.0
+
+    async def start(self) -> None:
+        """Opens every door, then asks for the presence that was known before; raises GatewayError."""
+        for leg in self._legs.values():
+            await leg.start()
+        self._control.listen(self._reactor)
+        where = self.config.metrics.listen
+        if where is not None:
+            site = MetricsSite(registry(self.metrics), self.checks, lambda: [dict(row) for row in self.partners_list()])
+            self._page = self._reactor.listenTCP(where.port, site, interface=where.host)
+        self._every(MEASURE_SECONDS, self._measure)
+        self._every(1.0, self._feel_lag)
+        self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
+        ensureDeferred(self._rebuild())
+        service.notify("READY=1")
+        log.info("running", version=__version__, path=str(self.config.path))
+
+    async def stop(self) -> None:
+        """Says good-bye on every link and leaves everything that must last on disk."""
+        service.notify("STOPPING=1")
+        for timer in self._timers:
+            timer.stop()
+        if self._page is not None:
+            await self._page.stopListening()
+        await self._control.close()
+        self.house.say_goodbye()
+        for leg in self._legs.values():
+            await leg.stop()
+        await self._database.close()
+        log.info("stopped")
+
+    def checks(self) -> Mapping[str, str | None]:
+        """Says what must be well for the gateway to be ready: None, or what is wrong."""
+        return {
+            "store": self._database.check(),
+            "inside": self._legs[INSIDE_LEG].report().problem or None,
+            "policy": None,
+        }
+
+    def status(self) -> Status:
+        """Says how the daemon is."""
+        checks = dict(self.checks())
+        return {
+            "version": __version__,
+            "uptime": time.time() - self._started,
+            "policy": self.house.pairs.epoch,
+            "config": str(self.config.path),
+            "ready": not any(checks.values()),
+            "checks": checks,
+            "partners": self.partners_list(),
+        }
+
+    def reload(self) -> Reloaded:
+        """Reads the configuration and the certificates again: all of it, or, when anything is wrong, none."""
+        service.notify("RELOADING=1")
+        try:
+            new = load(self.config.path)
+            for leg in self._legs.values():
+                leg.reload(new)
+        except GatewayError:
+            self.metrics.reloads("failed").inc()
+            service.notify("READY=1")
+            raise
+        told = changes(self.config, new)
+        waits = restart_needed(self.config, new)
+        self.config = new
+        self._name_series(new)
+        self.house.pairs.take(rules_of(new))
+        self.house.rates.forget()
+        self.house.reveal_again(list(self.house.pairs))
+        self.metrics.reloads("ok" if told else "unchanged").inc()
+        log.info("reloaded", changes=len(told))
+        service.notify("READY=1")
+        return {"changes": told, "restart": waits}
+
+    async def _execute(self, words: tuple[str, ...], arguments: Mapping[str, Any]) -> object:
+        return await execute(self, words, arguments)
+
+    async def _rebuild(self) -> None:
+        """Asks for presence after a restart, a few pairs at a time; who stays silent is said to be gone."""
+        known = [(person, contact) for person, contact, _ in self._subscriptions.all()]
+        for place, (person, contact) in enumerate(known, 1):
+            self.house.roster.rebuild(self.house.pairs.of(person, contact))
+            if place % REBUILD_AT_ONCE == 0:
+                await deferLater(self._reactor, REBUILD_PAUSE)
+        await deferLater(self._reactor, SETTLE_SECONDS)
+        for pair in self.house.pairs:
+            if pair.unsure and pair.facts.subscription.contact_watches:
+                self.house.presence.tell(pair)
+
+    def _every(self, seconds: float | None, call: Any) -> None:
+        if seconds is not None:
+            timer = LoopingCall(call)
+            timer.clock = self._reactor
+            timer.start(seconds, now=True)
+            self._timers.append(timer)
+
+    def _feel_lag(self) -> None:
+        now = self._reactor.seconds()
+        if self._second_due:
+            self.metrics.reactor_lag().set(max(0.0, now - self._second_due))
+        self._second_due = now + 1.0
+
+    def _measure(self) -> None:
+        """Reads what is a state rather than an event into the gauges."""
+        subscriptions: dict[tuple[str, State], int] = {}
+        waiting: dict[str, int] = {}
+        for _, contact, state in self._subscriptions.all():
+            partner = self.config.partners.of(contact.domain)
+            key = (partner.name if partner else "", state)
+            subscriptions[key] = subscriptions.get(key, 0) + 1
+        for pair in self.house.pairs:
+            if pair.revoking_since is not None and pair.facts.partner:
+                waiting[pair.facts.partner.name] = waiting.get(pair.facts.partner.name, 0) + 1
+        for name, partner in self.config.partners.by_name.items():
+            for state in State:
+                self.metrics.subscriptions(name, state).set(subscriptions.get((name, state), 0))
+            links = self.links_of(partner)
+            self.metrics.revocations_pending(name).set(waiting.get(name, 0))
+            self.metrics.partner_up(name, partner.via, "out").set(any(link["state"] == "up" for link in links))
+            self.metrics.queue_stanzas(name).set(sum(link["queue"] for link in links))
+            self.metrics.queue_oldest(name).set(max((link["oldest"] for link in links), default=0.0))
+        for domain, end in self._legs[INSIDE_LEG].report().certificate_ends.items():
+            self.metrics.own_cert_expiry(domain).set(end)
+
+    def _name_series(self, config: Config) -> None:
+        self.metrics.configure(config.partners.by_name, map(str, config.gateway.domains), config.levels)
+
+
+def run(path: Path) -> int:
+    """Runs a gateway in the foreground until a signal ends it; gives the exit status."""
+    from twisted.internet import reactor
+
+    try:
+        config = load(path)
+        gateway_log.start(level=config.gateway.log.value)
+        daemon = Daemon(config, reactor)
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 the administrator is at the terminal
+        return 2
+    except GatewayError as problem:
+        print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
+        return 2
+    return serve(daemon, reactor)
+
+
+def serve(daemon: Daemon, reactor: Any) -> int:
+    """Runs the reactor around a daemon: SIGHUP reloads, SIGINT and SIGTERM stop it cleanly."""
+    outcome = {"status": 0}
+
+    async def begin() -> None:
+        try:
+            await daemon.start()
+        except (GatewayError, OSError) as problem:
+            print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
+            outcome["status"] = 2
+            reactor.stop()
+
+    def hang_up(*_: object) -> None:
+        reactor.callFromThread(_reloaded, daemon)
+
+    reactor.callWhenRunning(lambda: ensureDeferred(begin()))
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(daemon.stop()))
+    signal.signal(signal.SIGHUP, hang_up)
+    os.umask(0o077)
+    reactor.run()
+    return outcome["status"]
+
+
+def _reloaded(daemon: Daemon) -> None:
+    try:
+        daemon.reload()
+    except GatewayError as problem:
+        log.warn("reload failed", detail=problem)
