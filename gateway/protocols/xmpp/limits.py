@@ -30,7 +30,7 @@ BEFORE_AUTHENTICATION: Final = Limits(
     elements=32,
     depth=8,
     attributes=16,
-    declarations=16,
+    declarations=32,
     token_chars=2 * 1024,
     name_chars=512,
 )
@@ -41,7 +41,7 @@ AFTER_AUTHENTICATION: Final = Limits(
     elements=512,
     depth=24,
     attributes=32,
-    declarations=16,
+    declarations=128,
     token_chars=64 * 1024,
     name_chars=1024,
 )
