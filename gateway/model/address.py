@@ -84,6 +84,8 @@ def normal_domain(text: str) -> str:
         raise AddressError(f"{text!r} is not a domain name: {problem}") from None
     if unicode_form.endswith("."):  # idna keeps a final dot, and knows four of them: two keys for one domain
         raise AddressError(f"{text!r} is not a domain name: Empty Label")
+    if unicode_form != unicode_form.lower():  # an A-label may hide Cherokee capitals, which IDNA lets pass
+        raise AddressError(f"{text!r} is not a domain name: it decodes to capital letters")
     return _bounded(unicode_form, "domain")
 
 

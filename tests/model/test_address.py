@@ -78,6 +78,7 @@ INVALID = [
     "a@xn--.example",
     "a@xn--corp-.example",
     "a@xn--a.example",
+    "a@xn--0be.example",
     "a@" + "x" * 64 + ".example",
     "a@" + "x." * 130 + "example",
     "a@" + "ü" * 64 + ".example",
@@ -183,6 +184,7 @@ _any_text = st.one_of(
 @given(_any_text)
 @example("a@b.example。")
 @example("\ud800")
+@example("0@XN--0BE")
 def test_any_text_parses_to_a_fixed_point_or_is_refused(text: str) -> None:
     try:
         address = Address.parse(text)
