@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import IO, Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.logger import ILogObserver, InvalidLogLevelError, LogLevel, globalLogBeginner, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -180,7 +180,7 @@ def _foreign(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @implementer(ILogObserver)
-@frozen
+@define(eq=False)
 class LineObserver:
     """Writes one line an event to a stream: JSON, or text for a terminal."""
 
@@ -207,9 +207,20 @@ class LineObserver:
         except (OSError, ValueError):
             return
 
+    def set_level(self, name: str) -> None:
+        """Prints this level and what is graver from now on; raises ValueError for an unknown name."""
+        self.level = _level(name)
+
     @staticmethod
     def _origin(event: Mapping[str, Any]) -> str:
         return escape(str(event.get("log_namespace") or "-"), 64)
+
+
+def _level(name: str) -> Any:
+    try:
+        return LogLevel.levelWithName(name)
+    except InvalidLogLevelError:
+        raise ValueError(f"{name!r} is no log level: debug, info, warn, error or critical") from None
 
 
 def _timestamp(posix: object) -> str:
@@ -236,11 +247,7 @@ def start(stream: IO[str] | None = None, level: str = "info", as_json: bool | No
 
     Raises ValueError for a level other than debug, info, warn, error and critical.
     """
-    try:
-        least = LogLevel.levelWithName(level)
-    except InvalidLogLevelError:
-        raise ValueError(f"{level!r} is no log level: debug, info, warn, error or critical") from None
     chosen = sys.stderr if stream is None else stream
-    observer = LineObserver(chosen, not chosen.isatty() if as_json is None else as_json, least)
+    observer = LineObserver(chosen, not chosen.isatty() if as_json is None else as_json, _level(level))
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=False)
     return observer

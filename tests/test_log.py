@@ -215,6 +215,15 @@ def test_an_unknown_level_is_refused():
         start(io.StringIO(), "loud")
 
 
+def test_the_level_can_be_changed(written):
+    observer = LineObserver(written.stream)
+    log = Log("relay", LogPublisher(observer))
+    log.debug("one")
+    observer.set_level("debug")
+    log.debug("two")
+    assert [line["event"] for line in written.lines] == ["two"]
+
+
 def test_no_field_is_named_after_content():
     assert not {"body", "note", "subject", "text", "phone", "photo", "value", "content"} & set(FIELDS)
 
