@@ -135,11 +135,11 @@ class Administration:
     ) -> LevelChanged:
         """Puts a change of levels in force for everybody concerned at once, and waits until it is on disk."""
         before = next((entry.level for entry in self._assignments.of(owner) if entry.member == member), None)
+        known = before or self._standing(owner, member)
         kept = keep()
         self.tell_all(self._house.pairs.of_person(owner) if owner else list(self._house.pairs))
-        await kept
         after = level or self._standing(owner, member)
-        known = before or self._standing(owner, member)
+        await kept
         return {"owner": owner, "contact": str(member), "level": after, "before": known, "changed": before != level}
 
     def _standing(self, owner: str, member: Member) -> str:

@@ -60,7 +60,7 @@ class InitiatingStream(ServerStream):
     def ask_verification(self, stream_id: str, key: str, now: float) -> None:
         """Asks whether the remote domain gave that key to a stream towards our local domain; VerifyAnswer tells.
 
-        Never ask over the connection on which the key came. Raises NotAuthenticated when too many are waiting.
+        Never ask over the connection on which the key came. Raises OverflowError when 64 are waiting.
         """
         if stream_id in self._asked or self._closing:
             return

@@ -26,7 +26,8 @@ _MOST_INTERNED: Final = 512
 _MOST_NAMES: Final = 4096
 _LONGEST_CACHED_NAME: Final = 128
 _NAMES: Final[dict[str, tuple[str, str]]] = {}
-_PLAIN: Final = frozenset({"from", "to", "id", "type", "xml:lang", "node", "ver", "hash", "var", "code", "stamp", "by"})
+# attributes of ordinary stanzas need no second look; fewer than any limit on their number
+_PLAIN: Final = frozenset({"from", "to", "id", "type", "node", "ver", "hash", "var", "code", "stamp", "by", "since"})
 _STREAM: Final = names.STREAMS + " stream"
 # expat's error numbers are part of its ABI; pyexpat.errors offers them only by message
 _CONDITIONS: Final = {

@@ -158,10 +158,9 @@ class ComponentFace:
     def tick(self) -> None:
         """Looks after the connection and the queue."""
         self.outbox.expire()
-        if self.connection is not None:
-            if self.clock() - self.connection.heard_at > self._limits.ping_seconds:
-                self.connection.stream.send_whitespace()
-                self.connection.flush()
+        if self.connection is not None and self.clock() - self.connection.heard_at > self._limits.ping_seconds:
+            self.connection.stream.send_whitespace()
+            self.connection.flush()
 
     async def stop(self) -> None:
         """Closes the stream."""

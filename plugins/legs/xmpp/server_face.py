@@ -352,7 +352,7 @@ class ServerFace:
             stream.hibernate()
 
     def _ping(self, lane: Lane, connection: Connection, now: float) -> None:
-        """Finds out whether a silent link is alive (XEP-0199); a peer that never answers pings is not judged by them."""
+        """Finds out whether a silent link is alive (XEP-0199); a peer that never answers is not judged by that."""
         if lane.pinged_at is not None and now - lane.pinged_at > self._limits.ping_timeout_seconds:
             lane.pinged_at = None
             if lane.answers_pings:
