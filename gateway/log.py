@@ -179,6 +179,12 @@ def _foreign(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"event": "other", **fields}
 
 
+def _says_nothing(event: Mapping[str, Any]) -> bool:
+    """Says whether nothing of a foreign line may be printed, so that it would only be noise."""
+    known = "gateway_event" in event or "log_failure" in event
+    return not known and _foreign(event) == {"event": "other"}
+
+
 @implementer(ILogObserver)
 @define(eq=False)
 class LineObserver:
@@ -191,7 +197,7 @@ class LineObserver:
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Writes one line; a stream that is closed or full loses it, for a log must not stop the house."""
         level = event.get("log_level") or LogLevel.info
-        if level < self.level:
+        if level < self.level or (level < LogLevel.warn and _says_nothing(event)):
             return
         parts = {"time": _timestamp(event.get("log_time")), "level": level.name, "from": self._origin(event)}
         if "gateway_event" in event:

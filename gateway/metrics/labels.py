@@ -31,7 +31,7 @@ CONDITIONS = words("""
 LINK_REASONS = words("""
     closed timeout idle dead-peer refused dns tls certificate pin auth stream-error slow-reader limit conflict
     not-authorized policy shutdown replaced protocol
-""")
+""") | {""}
 PARSER_REASONS = words("""
     not-well-formed restricted-xml bad-format unsupported-encoding invalid-namespace invalid-xml policy-violation
     invalid-from host-unknown improper-addressing unsupported-stanza-type unsupported-version not-authorized
