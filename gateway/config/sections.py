@@ -23,7 +23,7 @@ from gateway.config.values import (
 from gateway.model.address import Address
 from gateway.model.presence import Field
 from gateway.policy.access_level import CUSTOM_RANK, Member, Network
-from gateway.policy.partners import Modality, Rates, Strangers
+from gateway.policy.partners import USUAL_MODALITIES, Modality, Rates, Strangers
 
 
 def says(sentence: str, example: str = "", least: float | None = None, restart: bool = False) -> Mapping[str, Any]:
@@ -271,7 +271,7 @@ class Partnership:
         default=None, metadata=says("Instead of a ceiling level: the fields themselves.", '["availability", "show"]')
     )
     modalities: frozenset[Modality] = field(
-        default=frozenset(Modality) - {Modality.ENCRYPTED},
+        default=USUAL_MODALITIES,
         metadata=says(f"What may pass, of: {', '.join(kind.value for kind in Modality)}."),
     )
     strangers: Strangers = field(

@@ -134,7 +134,9 @@ def _inward_presence(presence: Presence, facts: Facts) -> Verdict:
 
 def _message(message: Message, side: Side, facts: Facts) -> Verdict:
     if side is Side.EXTERNAL and facts.blocked:
-        return _refuse(Reason.BLOCKED, facts, Problem.SERVICE_UNAVAILABLE)
+        # The server of somebody who is offline says nothing to these either (RFC 6121 section 8.5.2.2.1).
+        silent = message.kind is MessageKind.HEADLINE or not message.has_text
+        return _ignore(Reason.BLOCKED, facts) if silent else _refuse(Reason.BLOCKED, facts, Problem.SERVICE_UNAVAILABLE)
     if side is Side.INTERNAL and facts.blocked_by_name:
         return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
     if message.kind is MessageKind.GROUPCHAT:

@@ -23,6 +23,10 @@ class Modality(Enum):
     __hash__ = object.__hash__
 
 
+USUAL_MODALITIES = frozenset(Modality) - {Modality.ENCRYPTED, Modality.RECEIPTS}
+"""What a contract allows unless it says otherwise: nothing that cannot be read here, and no sign of having read."""
+
+
 class Strangers(Enum):
     """Says what happens when a contact asks for a subscription and no level was given to him by name."""
 
@@ -67,7 +71,7 @@ class Partner:
     ceiling: frozenset[Field] = frozenset(Field)
     """The most that any of its contacts may see, whatever level a person gives."""
     ceiling_name: str = ""
-    modalities: frozenset[Modality] = frozenset(Modality) - {Modality.ENCRYPTED}
+    modalities: frozenset[Modality] = USUAL_MODALITIES
     strangers: Strangers = Strangers.ASK
     rates: Rates = field(factory=Rates)
     via: str = "xmpp"

@@ -147,11 +147,21 @@ def test_encrypted_passes_whole_or_not_at_all(side: Side) -> None:
     ],
 )
 def test_unlisted_modality_is_taken_out(side: Side, message: Message, modality: Modality, left: Message | None) -> None:
-    assert sent(message, facts_of(), side).content is message
+    assert sent(message, with_modalities(*Modality), side).content is message
     verdict = sent(message, with_modalities(*set(Modality) - {modality}), side)
     assert verdict.content == left
     if left is None:
         assert (verdict.decision, verdict.reason) == (IGNORE, Reason.EMPTY)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [Message(MessageKind.HEADLINE, bodies=TEXT), Message(chat_state=ChatState.COMPOSING)],
+    ids=["headline", "typing"],
+)
+def test_a_blocked_contact_hears_nothing_where_an_offline_person_would_say_nothing(message: Message) -> None:
+    verdict = sent(message, facts_of("blocked"), Side.EXTERNAL)
+    assert (verdict.decision, verdict.reason) == (IGNORE, Reason.BLOCKED)
 
 
 @pytest.mark.parametrize("side", list(Side))
