@@ -204,7 +204,8 @@ class LineObserver:
             parts |= {"event": event["gateway_event"], **event["gateway_fields"]}
         else:
             parts |= _foreign(event)
-        failure = event.get("log_failure")
+        # Twisted's older log names it differently.
+        failure = event.get("log_failure", event.get("failure"))
         if isinstance(failure, Failure):
             parts |= describe(failure)
         try:
