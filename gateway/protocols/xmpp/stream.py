@@ -15,6 +15,8 @@ from gateway.protocols.xmpp.reader import Reader, StreamEnded, StreamOpened, Xml
 from gateway.protocols.xmpp.stream_error import StreamError, read_stream_error
 from gateway.protocols.xmpp.writer import escape_attribute
 
+LANG: Final = "en"
+"""What our stream headers say about texts that carry no language of their own."""
 NEGOTIATION_SECONDS: Final = 10.0
 """Time from the connection to authentication."""
 DIALBACK_SECONDS: Final = 30.0
@@ -36,7 +38,7 @@ def open_tag(sender: str | None, recipient: str | None, stream_id: str | None) -
     for key, value in (("from", sender), ("to", recipient), ("id", stream_id)):
         if value is not None:
             written += f" {key}='{escape_attribute(value, replace_illegal=True)}'"
-    return written + " version='1.0' xml:lang='en'>"
+    return f"{written} version='1.0' xml:lang='{LANG}'>"
 
 
 def domain_of(jid: str | None) -> str | None:
@@ -83,6 +85,8 @@ class Stream:
     remote: str | None = field(init=False, default=None)
     stream_id: str = field(init=False, default="")
     """The id that the receiving side gave to the current XML stream."""
+    lang: str = field(init=False, default="")
+    """The language of the peer's texts that name none, when it is not the one that ours are in (RFC 6120 4.7.4)."""
     deadline: float | None = field(init=False)
     """When the owner closes the stream with connection-timeout unless it is authenticated; None afterwards."""
     _reader: Reader = field(init=False, repr=False)
@@ -216,6 +220,8 @@ class Stream:
 
     def _take(self, item: StreamOpened | Element | StreamEnded) -> None:
         if isinstance(item, StreamOpened):
+            lang = item.attributes.get("xml:lang", "")
+            self.lang = "" if lang == LANG else lang
             self._opened(item)
         elif isinstance(item, StreamEnded):
             self._peer_ended = True

@@ -72,6 +72,8 @@ class Connection:
     reason: str = ""
     method: str = ""
     """How the pair was authenticated."""
+    proof_ends: float = float("inf")
+    """Posix seconds at which the peer's certificate ends; a stream does not outlive it (RFC 6120 section 13.7.2.3)."""
     place: str = ""
     """The peer's IP address, whose place at the listener is given back."""
     release: Any = None
@@ -95,6 +97,8 @@ class Connection:
         """Goes on inside TLS."""
         if isinstance(self.stream, ComponentStream):
             return
+        if certificate is not None:
+            self.proof_ends = certificate.not_after
         for event in self.stream.tls_established(certificate):
             self._happened(event)
         self.flush()
@@ -102,7 +106,7 @@ class Connection:
     def link_lost(self, reason: str) -> None:
         """Ends."""
         self.reason = self.reason or reason
-        self._settle(self.reason)
+        self.settle(self.reason)
         if self.release is not None:
             self.release(self.place)
         self.owner.gone(self)
@@ -131,7 +135,7 @@ class Connection:
         elif isinstance(event, Authenticated):
             self.used_at = self.owner.clock()
             self.owner.authenticated(self, event)
-            self._settle("")
+            self.settle("")
         elif isinstance(event, Verify):
             self.owner.verify(self, event)
         elif isinstance(event, VerifyAnswer):
@@ -144,6 +148,7 @@ class Connection:
         elif isinstance(event, Failed):
             self.reason = self.reason or f"{event.condition}, said by {'us' if event.ours else 'the peer'}"
 
-    def _settle(self, outcome: str) -> None:
+    def settle(self, outcome: str) -> None:
+        """Tells who waits for `ready`, once."""
         if not self.ready.called:
             self.ready.callback(outcome)

@@ -15,7 +15,7 @@ from gateway.log import Log
 from gateway.model.address import Address, ascii_domain
 from gateway.model.envelope import Envelope, Problem, QueryKind
 from gateway.outbox import Outbox, OutboxLimits
-from gateway.protocols.xmpp.dialback import DialbackSecret, Outcome
+from gateway.protocols.xmpp.dialback import DialbackSecret
 from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
 from gateway.protocols.xmpp.initiating import InitiatingStream
@@ -30,6 +30,7 @@ from plugins.legs.xmpp.connection import Connection
 from plugins.legs.xmpp.hosts import SideHost
 from plugins.legs.xmpp.lane import Lane
 from plugins.legs.xmpp.outflow import Outflow
+from plugins.legs.xmpp.verifying import Verifier
 
 log = Log("xmpp")
 
@@ -60,7 +61,7 @@ class ServerFace:
         self._secret = DialbackSecret(surroundings.secret(f"dialback-{name}"))
         self.connections: set[Connection] = set()
         self.lanes: dict[tuple[str, str], Lane] = {}
-        self._verifying: dict[tuple[str, str, str], Connection] = {}
+        self._verifier = Verifier(self)
         self._pinging: dict[tuple[str, str], list[Deferred[None]]] = {}
         self.stopping = False
 
@@ -194,6 +195,8 @@ class ServerFace:
         attributes = element.attributes
         sender, recipient = attributes["from"], attributes["to"]
         connection.used_at = connection.heard_at
+        if connection.stream.lang:
+            attributes.setdefault("xml:lang", connection.stream.lang)
         try:
             self.dialect.take(Address.parse(sender), Address.parse(recipient), element)
         except AddressError:
@@ -247,50 +250,18 @@ class ServerFace:
         self.outflow.mark(connection)
 
     def verify(self, connection: Connection, event: Verify) -> None:
-        """Has the authoritative server asked about a key, over a connection of its own (XEP-0220 section 2.1.2)."""
-        self._verifying[(event.local, event.remote, event.stream_id)] = connection
-        ensureDeferred(self._verify(event))
+        """Has a dialback key verified."""
+        self._verifier.verify(connection, event)
 
-    async def _verify(self, event: Verify) -> None:
-        try:
-            for target in await self.host.targets(event.local, event.remote):
-                try:
-                    sock, _, _ = await connect(self.reactor, [target], self._limits.connect_seconds)
-                except ConnectFailed:
-                    continue
-                asking = self.initiate(sock, event.local, event.remote, target.direct_tls, verify=True)
-                asking.stream.ask_verification(event.stream_id, event.key, self.clock())  # type: ignore[union-attr]
-                asking.flush()
-                if await asking.ready in ("", "verified"):
-                    return
-            self._verification_failed(event, "remote-connection-failed")
-        except LookupFailed:
-            self._verification_failed(event, "remote-server-not-found")
-
-    def _verification_failed(self, event: Verify, condition: str) -> None:
-        self.verified(None, VerifyAnswer(event.local, event.remote, event.stream_id, Outcome.ERROR, condition))
-
-    def verified(self, asking: Connection | None, event: VerifyAnswer) -> None:
-        """Tells the stream on which a key came what the authoritative server said."""
-        waiting = self._verifying.pop((event.local, event.remote, event.stream_id), None)
-        if asking is not None:
-            if not asking.ready.called:
-                asking.ready.callback("verified")
-            asking.end()
-        if waiting is not None and isinstance(waiting.stream, ReceivingStream):
-            for happened in waiting.stream.verification_finished(
-                event.local, event.remote, event.outcome, event.condition
-            ):
-                if isinstance(happened, Authenticated):
-                    self.authenticated(waiting, happened)
-            waiting.flush()
+    def verified(self, connection: Connection, event: VerifyAnswer) -> None:
+        """Takes the answer about a key."""
+        self._verifier.answered(connection, event)
 
     def gone(self, connection: Connection) -> None:
         """Forgets a connection; what was lost without a good-bye is called again, and mourned if it stays away."""
         self.connections.discard(connection)
         self.outflow.forget(connection)
-        for key in [key for key, waiting in self._verifying.items() if waiting is connection]:
-            del self._verifying[key]
+        self._verifier.forget(connection)
         stream = connection.stream
         log.info(
             "link down",
@@ -346,6 +317,8 @@ class ServerFace:
         if stream.expired(now):
             connection.end(StreamError("connection-timeout"))
             connection.link.close()
+        elif connection.proof_ends < self.now():
+            connection.end(StreamError("reset", "the certificate has expired"))
         elif stream.deadline is None and now - connection.used_at > self._limits.idle_seconds:
             connection.end()
         elif now - connection.heard_at > SLEEPY_SECONDS:

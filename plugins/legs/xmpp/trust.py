@@ -139,7 +139,7 @@ def route_of(config: Any, remote: str) -> PartnerRoute | None:
 class _NoAnchors(TrustAnchors):
     """Trusts no authority: pins alone decide."""
 
-    def install(self, context: SSL.Context) -> None:
+    def install(self, tls_context: SSL.Context) -> None:
         """Leaves the context without authorities."""
 
 
