@@ -69,6 +69,8 @@ class Connection:
     tls_started: bool = False
     clean: bool = False
     """True when one side has closed the stream as it should."""
+    other_host: str = ""
+    """Where the peer wants to be called instead, said inside TLS (RFC 6120 section 4.9.3.19)."""
     reason: str = ""
     method: str = ""
     """How the pair was authenticated."""
@@ -146,6 +148,8 @@ class Connection:
             self.clean = True
             self.reason = self.reason or "closed by the peer"
         elif isinstance(event, Failed):
+            if event.condition == "see-other-host" and not event.ours and self.stream.secure:
+                self.other_host = event.text.strip()
             self.reason = self.reason or f"{event.condition}, said by {'us' if event.ours else 'the peer'}"
 
     def settle(self, outcome: str) -> None:

@@ -1,9 +1,11 @@
 """What the streams of each side may assume: which domains are ours there, and on what terms pairs connect."""
 
+import re
 from collections.abc import Callable
 from socket import SOCK_STREAM, getaddrinfo
 from typing import Protocol
 
+from attrs import evolve
 from OpenSSL import SSL
 from twisted.internet.threads import deferToThread
 
@@ -12,8 +14,11 @@ from gateway.errors import AddressError
 from gateway.model.address import ascii_domain, normal_domain
 from gateway.protocols.xmpp.events import StreamTerms
 from gateway.transport.certificate import PeerCertificate
-from gateway.transport.resolver import NotFound, Resolver, Target
+from gateway.transport.resolver import NotFound, Resolver, Target, public_only
 from plugins.legs.xmpp.trust import InsideTrust, OutsideTrust, route_of
+
+
+_OTHER_HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?")
 
 
 class SideHost(Protocol):
@@ -39,6 +44,9 @@ class SideHost(Protocol):
 
     async def targets(self, local: str, remote: str) -> list[Target]:
         """Gives where to dial a domain; raises LookupFailed."""
+
+    async def elsewhere(self, remote: str, place: str) -> list[Target]:
+        """Gives where to dial instead, when the peer asks for that; raises LookupFailed."""
 
     def client(self, local: str, remote: str) -> SSL.Context:
         """Gives the TLS context to call with."""
@@ -113,8 +121,21 @@ class OutsideHost(_Names):
         route = route_of(self._config, remote)
         if route is not None and route.route is not None:
             return await fixed_target(route.route, route.direct_tls)
-        anywhere = route is not None and route.addresses is Addresses.ANY
-        return await self._resolver(anywhere).xmpp_targets(ascii_domain(remote))
+        return await self._resolver(self._anywhere(remote)).xmpp_targets(ascii_domain(remote))
+
+    async def elsewhere(self, remote: str, place: str) -> list[Target]:
+        """Gives the addresses of another host of the same domain that may be dialled; the certificate must be the same."""
+        found = _OTHER_HOST.fullmatch(place)
+        if found is None:
+            return []
+        where = Endpoint(found["six"] or found["host"], int(found["port"] or 5269))
+        (target,) = await fixed_target(where, False)
+        allowed = tuple(each for each in target.addresses if self._anywhere(remote) or public_only(each))
+        return [evolve(target, addresses=allowed)]
+
+    def _anywhere(self, remote: str) -> bool:
+        route = route_of(self._config, remote)
+        return route is not None and route.addresses is Addresses.ANY
 
 
 class InsideHost(_Names):
@@ -152,6 +173,10 @@ class InsideHost(_Names):
         """Gives where our own server listens."""
         where = self._inside.connect.of(remote)
         return [] if where is None else await fixed_target(where, False)
+
+    async def elsewhere(self, remote: str, place: str) -> list[Target]:
+        """Our own server is where the administrator says, and nowhere else."""
+        return []
 
 
 async def fixed_target(where: Endpoint, direct_tls: bool) -> list[Target]:

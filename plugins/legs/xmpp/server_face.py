@@ -36,6 +36,9 @@ log = Log("xmpp")
 
 SLEEPY_SECONDS = 10.0
 """Silence after which a stream gives back the memory that it can do without."""
+SMALL = 2500
+"""Characters of a stanza that every peer takes: 10 000 bytes at the least (RFC 6120 section 13.12)."""
+MOST_REDIRECTS = 2
 ALPN = ("xmpp-server",)
 NOT_FOUND = Problem.REMOTE_SERVER_NOT_FOUND
 
@@ -104,12 +107,16 @@ class ServerFace:
         problem = Problem.REMOTE_SERVER_TIMEOUT
         try:
             targets = await self.host.targets(lane.local, lane.remote)
-            for target in targets:
-                lane.problem = await self._try(lane, target)
+            redirects = MOST_REDIRECTS
+            lane.problem = "no address is known"
+            while targets:
+                lane.problem, other_host = await self._try(lane, targets.pop(0))
                 if not lane.problem:
                     lane.connecting = False
                     return
-            lane.problem = lane.problem or "no address is known"
+                if other_host and redirects:
+                    redirects -= 1
+                    targets = await self.host.elsewhere(lane.remote, other_host) + targets
         except LookupFailed as failure:
             lane.problem, problem = str(failure), NOT_FOUND
         except Exception:  # noqa: BLE001 whatever happened, the lane must not stay in the state of connecting
@@ -118,17 +125,17 @@ class ServerFace:
         lane.connecting = False
         self._failed(lane, problem)
 
-    async def _try(self, lane: Lane, target: Target) -> str:
-        """Connects to one target; gives '' when the pair is authenticated there, else why not."""
+    async def _try(self, lane: Lane, target: Target) -> tuple[str, str]:
+        """Connects to one target; gives '' when the pair is authenticated there, else why not, and where to go then."""
         try:
             sock, _, _ = await connect(self.reactor, [target], self._limits.connect_seconds)
         except ConnectFailed as failure:
-            return str(failure)
+            return str(failure), ""
         if lane.connection is not None or self.stopping:
             sock.close()
-            return ""
+            return "", ""
         connection = self.initiate(sock, lane.local, lane.remote, target.direct_tls)
-        return await connection.ready
+        return await connection.ready, connection.other_host
 
     def initiate(
         self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
@@ -143,13 +150,12 @@ class ServerFace:
             verify_only=verify,
             limits_after=self._stanza_limits,
         )
-        if not direct_tls:
-            connection = self._joined(sock, make(now=self.clock()))
-            connection.flush()
-            return connection
         connection = self._joined(sock, make(now=self.clock()))
-        connection.stream.take_output()
-        connection.link.start_tls(self.host.client(local, remote), False, ascii_domain(remote), ALPN)
+        if direct_tls:
+            connection.stream.take_output()
+            connection.link.start_tls(self.host.client(local, remote), False, ascii_domain(remote), ALPN)
+        else:
+            connection.flush()
         return connection
 
     def _failed(self, lane: Lane, problem: Problem) -> None:
@@ -241,7 +247,9 @@ class ServerFace:
 
     def _transmit(self, connection: Connection, envelope: Envelope) -> None:
         text = self.dialect.write(envelope, envelope.sender, envelope.recipient)
-        if text:
+        if len(text) > SMALL and not _fits(text, connection):
+            self.house.undeliverable(envelope, Problem.POLICY_VIOLATION)
+        elif text:
             self._send(connection, text)
 
     def _send(self, connection: Connection, text: str) -> None:
@@ -371,6 +379,13 @@ class ServerFace:
                     call.cancel()
         for connection in list(self.connections):
             connection.end()
+
+
+def _fits(text: str, connection: Connection) -> bool:
+    """Says whether the peer has not announced that it refuses a stanza of this size (XEP-0478)."""
+    stream = connection.stream
+    most = stream.peer_max_bytes if isinstance(stream, InitiatingStream) else None
+    return most is None or len(text.encode()) <= most
 
 
 def _domain(address: str) -> str:
