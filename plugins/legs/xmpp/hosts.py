@@ -17,7 +17,6 @@ from gateway.transport.certificate import PeerCertificate
 from gateway.transport.resolver import NotFound, Resolver, Target, public_only
 from plugins.legs.xmpp.trust import InsideTrust, OutsideTrust, route_of
 
-
 _OTHER_HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -124,7 +123,7 @@ class OutsideHost(_Names):
         return await self._resolver(self._anywhere(remote)).xmpp_targets(ascii_domain(remote))
 
     async def elsewhere(self, remote: str, place: str) -> list[Target]:
-        """Gives the addresses of another host of the same domain that may be dialled; the certificate must be the same."""
+        """Gives those addresses of another host of the domain that may be dialled; it proves the same domain."""
         found = _OTHER_HOST.fullmatch(place)
         if found is None:
             return []
