@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load, restart_needed
 from gateway.errors import ConfigError, GatewayError
 from gateway.house import House
-from gateway.interfaces import Leg, Surroundings
+from gateway.interfaces import Leg, Surroundings, Tap
 from gateway.log import Log
 from gateway.metrics import Metrics, registry
 from gateway.model.subscription import State
@@ -52,7 +52,7 @@ def rules_of(config: Config) -> Rules:
 class Daemon(Administration):
     """Is one running gateway."""
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any, taps: Iterable[Tap] = ()) -> None:
         use_monotonic_time(reactor)
         self.config = config
         self._reactor = reactor
@@ -65,7 +65,7 @@ class Daemon(Administration):
         self._name_series(config)
         self._legs: dict[str, Leg] = {}
         pairs = PairBook(rules_of(config), assignments, self._subscriptions, secrets.secret("resources"), time.time)
-        self.house = House(pairs, self._subscriptions, self._legs, INSIDE_LEG, Taps(), self.metrics, time.time)
+        self.house = House(pairs, self._subscriptions, self._legs, INSIDE_LEG, Taps(taps), self.metrics, time.time)
         super().__init__(self.house, assignments, self._legs, lambda: self.config.routes, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
         for name in sorted({INSIDE_LEG, *(partner.via for partner in config.partners.by_name.values())}):
@@ -220,8 +220,11 @@ def run(path: Path) -> int:
     return serve(daemon, reactor)
 
 
-def serve(daemon: Daemon, reactor: Any) -> int:
-    """Runs the reactor around a daemon: SIGHUP reloads, SIGINT and SIGTERM stop it cleanly."""
+def serve(daemon: Daemon, reactor: Any, begun: Callable[[], object] = lambda: None) -> int:
+    """Runs the reactor around a daemon: SIGHUP reloads, SIGINT and SIGTERM stop it cleanly.
+
+    `begun` is called once every door is open.
+    """
     outcome = {"status": 0}
 
     async def begin() -> None:
@@ -231,6 +234,8 @@ def serve(daemon: Daemon, reactor: Any) -> int:
             print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
             outcome["status"] = 2
             reactor.stop()
+        else:
+            begun()
 
     def hang_up(*_: object) -> None:
         reactor.callFromThread(_reloaded, daemon)
