@@ -1,0 +1,17 @@
+-- Prosody inside, server to server: all foreign domains go to the gateway. For /etc/prosody/conf.d/, tested with 0.12.3.
+-- Needs mod_gateway_route.lua beside it in a plugin path, and the gateway's inside-ca/ca.crt as /etc/prosody/gateway-ca.crt.
+
+plugin_paths = { "/etc/prosody/modules" } -- holds mod_gateway_route.lua; add the paths that you have already
+
+-- Nagle's algorithm is on by default and holds small stanzas back by up to 40 ms.
+network_settings = { nagle = false }
+
+VirtualHost "corp.example"
+	modules_enabled = { "gateway_route" }
+	gateway_route_host = "127.0.0.100" -- the address in the gateway's [inside] listen
+	gateway_route_port = 5269
+
+	-- Only the gateway may be on the other end of a server-to-server stream: no other authority is believed.
+	s2s_require_encryption = true
+	s2s_secure_auth = true
+	s2s_ssl = { cafile = "/etc/prosody/gateway-ca.crt"; capath = "/nonexistent" }
