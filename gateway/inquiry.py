@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from itertools import count
-from typing import Any
 
 from attrs import evolve, frozen
 from twisted.internet.defer import ensureDeferred
@@ -44,6 +43,7 @@ class Inquiries:
         self._ask = ask
         self._now = now
         self._fetched: dict[str, float] = {}
+        self._from_cards: dict[str, frozenset[Field]] = {}
         self._asked: dict[str, _Asked] = {}
         self._number = count(1)
 
@@ -133,12 +133,13 @@ class Inquiries:
             self._take(pair.person, card)
 
     def _take(self, person: str, card: PresenceDocument) -> None:
+        """Publishes a card; a field is withdrawn only if a card brought it, for events may say more than a card can."""
         if len(self._fetched) > MOST_WAITING:
             self._fetched.clear()
         self._fetched[person] = self._now()
-        fields: dict[Field, Any] = {name: card[name] for name in card}
-        known = [name for name in self._presence.published(person) if name not in PRESENCE_FIELDS]
-        self._presence.publish(person, {**dict.fromkeys(known), **fields})
+        gone = dict.fromkeys(self._from_cards.get(person, frozenset()) - card.names)
+        self._from_cards[person] = card.names
+        self._presence.publish(person, {**gone, **{name: card[name] for name in card}})
 
     def _answer(self, envelope: Envelope, query: Query, pair: Pair) -> None:
         answer = Answer(query, self._presence.everything_of(pair))

@@ -107,6 +107,8 @@ def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
 def _outward_name(envelope: Envelope, pair: Pair, content: Content) -> Address:
     if isinstance(content, Subscription):
         return pair.person
+    if isinstance(content, Answer):
+        return envelope.sender  # the address that was asked: any other would tell who is known here
     if isinstance(content, Message | Presence | Query):
         return pair.alias
     return pair.alias if envelope.sender.resource else pair.person
