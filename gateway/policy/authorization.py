@@ -9,8 +9,8 @@ from gateway.model.message import Message, MessageKind
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, State, Subscription
 from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment
-from gateway.policy.partners import Lock, Modality, Partner, Strangers
-from gateway.policy.published_info import PRESENCE_FIELDS, strip
+from gateway.policy.partners import CAPABILITY_MODALITIES, Lock, Modality, Partner, Strangers
+from gateway.policy.published_info import ASKED, PRESENCE_FIELDS, strip
 from gateway.policy.verdict import Decision, Permission, Reason, Verdict
 
 
@@ -43,7 +43,9 @@ def permission(facts: Facts) -> Permission:
         reason = _against(name, facts)
         if reason is not None:
             withheld[name] = reason
-    return Permission(facts.level.name, frozenset(Field) - frozenset(withheld), withheld)
+    modalities = facts.partner.modalities if facts.partner else frozenset()
+    able = frozenset(word for word, modality in CAPABILITY_MODALITIES.items() if modality in modalities)
+    return Permission(facts.level.name, frozenset(Field) - frozenset(withheld), withheld, able)
 
 
 def _against(name: Field, facts: Facts) -> Reason | None:
@@ -98,6 +100,8 @@ def _ignore(reason: Reason, facts: Facts) -> Verdict:
 def disclosure(document: PresenceDocument, permitted: Permission) -> tuple[PresenceDocument, Mapping[Field, Reason]]:
     """Gives what a contact sees of a document, and why the rest of it is withheld."""
     seen = strip(document, permitted.fields)
+    if Field.CAPABILITIES in seen:
+        seen = seen.with_fields({Field.CAPABILITIES: seen[Field.CAPABILITIES] & permitted.capabilities})
     return seen, {name: permitted.withheld[name] for name in document if name in permitted.withheld}
 
 
@@ -227,7 +231,7 @@ def _answer(answer: Answer, side: Side, facts: Facts, permitted: Permission) -> 
     document = answer.document
     if not isinstance(document, PresenceDocument):
         return Verdict(Decision.DELIVER, Reason.NOT_PUBLISHED, facts.level.name, Answer(answer.query, None))
-    seen, withheld = disclosure(document, permitted)
+    seen, withheld = disclosure(strip(document, ASKED[answer.query.kind]), permitted)
     if not facts.subscription.contact_watches:
         withheld = {**withheld, **{name: Reason.NOT_SUBSCRIBED for name in seen if name in PRESENCE_FIELDS}}
         seen = strip(seen, permitted.fields - PRESENCE_FIELDS)

@@ -23,6 +23,13 @@ class Modality(Enum):
     __hash__ = object.__hash__
 
 
+CAPABILITY_MODALITIES: Mapping[str, Modality] = {
+    "chat_states": Modality.TYPING,
+    "receipts": Modality.RECEIPTS,
+    "corrections": Modality.CORRECTIONS,
+}
+"""What a client says that it can do, and the kind of traffic that it means."""
+
 USUAL_MODALITIES = frozenset(Modality) - {Modality.ENCRYPTED, Modality.RECEIPTS}
 """What a contract allows unless it says otherwise: nothing that cannot be read here, and no sign of having read."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gateway.model.envelope import QueryKind
 from gateway.model.presence import Field, PresenceDocument
 
 STANDARD_LEVELS: Mapping[str, int] = {"blocked": 32000, "public": 100, "company": 200, "team": 300, "personal": 400}
@@ -55,6 +56,22 @@ PRESENCE_FIELDS = frozenset(
     }
 )
 """Fields that tell what the person is doing now: only a subscribed contact is entitled to them (RFC 6121 section 4)."""
+
+
+ASKED: Mapping[QueryKind, frozenset[Field]] = {
+    QueryKind.CARD: frozenset(Field) - PRESENCE_FIELDS,
+    QueryKind.LAST_ACTIVITY: frozenset({Field.LAST_ACTIVE}),
+    QueryKind.TIME: frozenset({Field.TIME_ZONE}),
+    QueryKind.CAPABILITIES: frozenset({Field.CAPABILITIES, Field.DEVICE}),
+    QueryKind.PICTURE: frozenset({Field.PHOTO}),
+    QueryKind.MOOD: frozenset({Field.MOOD}),
+    QueryKind.ACTIVITY: frozenset({Field.ACTIVITY}),
+    QueryKind.LOCATION: frozenset({Field.LOCATION}),
+    QueryKind.NAME: frozenset({Field.DISPLAY_NAME}),
+    QueryKind.PING: frozenset(),
+    QueryKind.OTHER: frozenset(),
+}
+"""Fields that an answer to each kind of question holds: what was not asked for is no part of it."""
 
 
 def fields_of(level: str) -> frozenset[Field]:

@@ -54,6 +54,8 @@ class Permission:
     fields: frozenset[Field]
     withheld: Mapping[Field, Reason]
     """Every field that is not in `fields`, with the first rule that stands against it."""
+    capabilities: frozenset[str] = frozenset()
+    """Of what the person's clients can do, what the partner's contract lets cross."""
 
 
 @frozen

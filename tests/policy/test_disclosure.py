@@ -54,7 +54,19 @@ def test_only_permitted_fields_leave_and_each_unchanged(document: PresenceDocume
         seen = seen_by(verdict)
         assert seen.names <= permitted & document.names
         assert verdict.sent == seen.names
-        assert all(seen[name] == document[name] for name in seen)
+        assert all(seen[name] == document[name] for name in seen if name is not Field.CAPABILITIES)
+        assert seen.get(Field.CAPABILITIES) in (None, frozenset())  # the sample's client can do nothing that we know
+
+
+@pytest.mark.parametrize("allowed", [{Modality.TYPING}, {Modality.TYPING, Modality.RECEIPTS}, set()])
+def test_a_client_is_said_to_do_only_what_the_contract_lets_cross(allowed: set[Modality]) -> None:
+    able = frozenset({"chat_states", "receipts", "something else"})
+    document = PresenceDocument({Field.AVAILABILITY: True, Field.CAPABILITIES: able})
+    contract = evolve(PARTNER, modalities=frozenset({Modality.PRESENCE, *allowed}))
+    facts = evolve(facts_of("company"), partner=contract)
+    seen, withheld = disclosure(document, permission(facts))
+    words = {Modality.TYPING: "chat_states", Modality.RECEIPTS: "receipts"}
+    assert seen[Field.CAPABILITIES] == {words[modality] for modality in allowed} and not withheld
 
 
 @given(documents(), any_facts())

@@ -14,7 +14,18 @@ from gateway.policy.authorization import Facts, permission
 from gateway.policy.explanation import Explanation, Outcome, explain
 from gateway.policy.partners import Lock, Modality
 from gateway.policy.verdict import Reason
-from tests.policy.samples import BOB, CANARY, PARTNER, any_facts, document_of, documents, facts_of, full_document, sent
+from tests.policy.samples import (
+    BOB,
+    CANARY,
+    PARTNER,
+    any_facts,
+    document_of,
+    documents,
+    facts_of,
+    full_document,
+    sent,
+    value_of,
+)
 
 LEVELS = {**STANDARD, "auditors": AccessLevel("auditors", frozenset({Field.PHONE_HOME}), CUSTOM_RANK)}
 VISIBLE = (Outcome.SENT, Outcome.COARSENED)
@@ -94,7 +105,7 @@ def followed(advice: str, facts: Facts, document: PresenceDocument) -> list[tupl
     if "the person becomes available" in advice:
         document = document.with_fields({Field.AVAILABILITY: True})
     for name in re.findall(r"the person publishes (\S+)", advice):
-        document = document.with_fields({Field(name): "x"})
+        document = document.with_fields({Field(name): value_of(Field(name))})
     given_ = re.search(r"(?:the level|one of the levels) ([a-z, ]+?)(?: and |$)", advice)
     levels = [LEVELS[name] for name in given_[1].split(", ")] if given_ else [facts.level]
     return [(evolve(facts, partner=partner, locks=locks, level=level), document) for level in levels]

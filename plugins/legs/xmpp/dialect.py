@@ -1,9 +1,10 @@
 """Stanzas of each side into envelopes for the house, and envelopes into stanzas for each side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from gateway.model.address import Address
@@ -13,12 +14,13 @@ from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Subscription
 from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer
-from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity
+from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity, caps_of
 from gateway.protocols.xmpp.stanzas.errors import Malformed, bounce_of, write_bounce, write_malformed
 from gateway.protocols.xmpp.stanzas.messages import read_message, write_message
 from gateway.protocols.xmpp.stanzas.presences import ReadPresence, read_presence, write_presence, write_subscription
 from gateway.protocols.xmpp.stanzas.published import PublishedEvent, write_event
 from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
+from plugins.legs.xmpp.client_kinds import ClientKinds
 
 IN_STANZA = frozenset(
     {
@@ -30,6 +32,7 @@ IN_STANZA = frozenset(
         Field.DISPLAY_NAME,
         Field.PHOTO,
         Field.CAPABILITIES,
+        Field.DEVICE,
     }
 )
 """Fields that a presence stanza itself carries; the other fields of presence go as PEP events."""
@@ -92,8 +95,7 @@ class Dialect:
         if not recipient.local or not sender.local:
             return
         if isinstance(content, ReadPresence):
-            self._before_presence(sender, content)
-            self.house.receive(Envelope(sender, recipient, content.presence, self.side))
+            self.house.receive(self._present(Envelope(sender, recipient, content.presence, self.side), content))
         else:
             self.house.receive(Envelope(sender, recipient, content, self.side))
 
@@ -116,8 +118,9 @@ class Dialect:
     def _published(self, sender: Address, event: PublishedEvent) -> None:
         """What an outside contact publishes does not cross (PEP is never relayed)."""
 
-    def _before_presence(self, sender: Address, content: ReadPresence) -> None:
+    def _present(self, envelope: Envelope, content: ReadPresence) -> Envelope:
         """Takes what stands beside the document."""
+        return envelope
 
     def _question(self, sender: Address, recipient: Address, query: Query) -> None:
         self.house.receive(Envelope(sender, recipient, query, self.side))
@@ -162,7 +165,8 @@ class InsideDialect(Dialect):
         super().__init__(house, now, say, metrics)
         self._reactor = reactor
         self._numbers = count(1)
-        self._asked: dict[str, tuple[str, Deferred[PresenceDocument | None]]] = {}
+        self._asked: dict[str, tuple[str, Deferred[Result | None]]] = {}
+        self._kinds = ClientKinds(self._ask_kind, house.receive)
 
     def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
         """Gives the stanzas that carry an envelope to the inside server."""
@@ -174,30 +178,34 @@ class InsideDialect(Dialect):
             return write_presence(content.document, sender, recipient, caps=caps, priority=content.priority)
         return _write_other(content, sender, recipient, self.now())
 
-    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Deferred[PresenceDocument | None]:
+    def ask(self, person: Address, contact: Address, kind: QueryKind) -> "Deferred[PresenceDocument | None]":
         """Asks the inside server about a person in a contact's name; None when nothing comes in time."""
-        answer: Deferred[PresenceDocument | None] = Deferred()
+        asking = self._send_question(person.bare, contact.bare, kind)
+        return asking.addCallback(lambda found: PresenceDocument(found.fields) if found else None)
+
+    def _send_question(self, asked: Address, asker: Address, kind: QueryKind) -> "Deferred[Result | None]":
+        answer: Deferred[Result | None] = Deferred()
         if len(self._asked) >= MOST_ASKED:
             answer.callback(None)
             return answer
         number = f"ask{next(self._numbers)}"
-        self._asked[number] = (person.bare, answer)
+        self._asked[number] = (asked, answer)
         late = self._reactor.callLater(ASK_SECONDS, self._settle, number, None)
         answer.addBoth(_cancelling(late))
-        self.say(contact.bare, person.bare, write_query(kind, number, contact.bare, person.bare))
+        self.say(asker, asked, write_query(kind, number, asker, asked))
         return answer
 
     def _answered(self, sender: Address, recipient: Address, content: Result | Bounce) -> bool:
         asked = self._asked.get(content.id)
-        if asked is None or asked[0] != sender.bare:
+        if asked is None or asked[0] != sender:
             return super()._answered(sender, recipient, content)
-        self._settle(content.id, PresenceDocument(content.fields) if isinstance(content, Result) else None)
+        self._settle(content.id, content if isinstance(content, Result) else None)
         return True
 
-    def _settle(self, number: str, document: PresenceDocument | None) -> None:
+    def _settle(self, number: str, result: Result | None) -> None:
         asked = self._asked.pop(number, None)
         if asked is not None:
-            asked[1].callback(document)
+            asked[1].callback(result)
 
     def _published(self, sender: Address, event: PublishedEvent) -> None:
         if sender.local:
@@ -205,9 +213,18 @@ class InsideDialect(Dialect):
             if event.photo_hash:
                 self.house.picture_changed(sender, event.photo_hash)
 
-    def _before_presence(self, sender: Address, content: ReadPresence) -> None:
+    def _present(self, envelope: Envelope, content: ReadPresence) -> Envelope:
         if content.photo_hash is not None:
-            self.house.picture_changed(sender, content.photo_hash)
+            self.house.picture_changed(envelope.sender, content.photo_hash)
+        self._kinds.overtaken(envelope)
+        if content.caps is None:
+            return envelope
+        return evolve(envelope, content=self._kinds.completed(envelope, content.presence, content.caps))
+
+    def _ask_kind(self, envelope: Envelope, answered: Callable[[Mapping[Field, Any], Disco | None], None]) -> None:
+        """Asks a person's client what it can do, in the name of the contact whom it told of itself."""
+        asking = self._send_question(envelope.sender, envelope.recipient.bare, QueryKind.CAPABILITIES)
+        asking.addCallback(lambda found: answered(found.fields, found.disco) if found else answered({}, None))
 
     def _question(self, sender: Address, recipient: Address, query: Query) -> None:
         """Answers for a contact's client itself; only questions about what a contact publishes go on."""
@@ -229,7 +246,12 @@ def outward_presence(presence: Presence, sender: str, recipient: str) -> str:
     text = ""
     if changed is None or not IN_STANZA.isdisjoint(changed):
         gone = changed is not None and Field.PHOTO in changed
-        text = write_presence(document, sender, recipient, photo_gone=gone)
+        caps = (
+            caps_of(document[Field.CAPABILITIES], document.get(Field.DEVICE))
+            if Field.CAPABILITIES in document
+            else None
+        )
+        text = write_presence(document, sender, recipient, photo_gone=gone, caps=caps)
     bare = sender.partition("/")[0]
     for name in IN_EVENTS:
         if name in document if changed is None else name in changed:

@@ -6,16 +6,13 @@ from typing import Final
 from gateway.model.envelope import Bounce, Problem, Query
 from gateway.model.presence import Field, PresenceDocument
 from gateway.protocols.xmpp.stanzas import namespaces as ns
-from gateway.protocols.xmpp.stanzas.caps import Disco, Identity, write_disco
+from gateway.protocols.xmpp.stanzas.caps import Disco, Identity, disco_of, write_disco
 from gateway.protocols.xmpp.stanzas.card import write_vcard4, write_vcard_temp
 from gateway.protocols.xmpp.stanzas.datetimes import write_datetime
 from gateway.protocols.xmpp.stanzas.errors import write_bounce
 from gateway.protocols.xmpp.stanzas.published import NODES, write_items
 from gateway.protocols.xmpp.stanzas.queries import Question
-from gateway.protocols.xmpp.stanzas.vocabulary import CAPABILITY_FEATURES, DEVICES
 from gateway.protocols.xmpp.writer import escape_attribute
-
-_PERSON_FEATURES: Final = (ns.DISCO_INFO,)
 
 
 def write_answer(
@@ -81,15 +78,11 @@ def _result(query: Query, payload: str, sender: str, recipient: str) -> str:
 def _disco(document: PresenceDocument, node: str, at_endpoint: bool, disco: Disco | None) -> str:
     if disco is not None:
         return write_disco(disco, node) if document.available else ""
-    known = document.get(Field.CAPABILITIES)
-    if known is None:
+    if Field.CAPABILITIES not in document:
         return ""
     if not at_endpoint:
-        return write_disco(Disco((Identity("account", "registered"),), _PERSON_FEATURES), node)
-    device = document.get(Field.DEVICE)
-    features = sorted(CAPABILITY_FEATURES[word] for word in known if word in CAPABILITY_FEATURES)
-    identity = Identity("client", device if device in DEVICES else "pc")
-    return write_disco(Disco((identity,), (*_PERSON_FEATURES, *features)), node)
+        return write_disco(Disco((Identity("account", "registered"),), (ns.DISCO_INFO,)), node)
+    return write_disco(disco_of(document[Field.CAPABILITIES], document.get(Field.DEVICE)), node)
 
 
 def _vcard_temp(document: PresenceDocument, now: float) -> str:

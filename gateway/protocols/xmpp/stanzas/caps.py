@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -10,6 +11,7 @@ from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.ids import clean_id
 from gateway.protocols.xmpp.stanzas.texts import text_of
+from gateway.protocols.xmpp.stanzas.vocabulary import CAPABILITY_FEATURES, DEVICES
 from gateway.protocols.xmpp.writer import escape_attribute
 
 GATEWAY_NODE: Final = "urn:example:gateway:contact"
@@ -120,6 +122,20 @@ def _read_form(form: Element) -> Form:
         for field in form.elements()
         if field.ns == ns.FORMS and field.name == "field"
     )
+
+
+@lru_cache(maxsize=256)
+def disco_of(capabilities: frozenset[str], device: str | None) -> Disco:
+    """Gives what a person's endpoint says of itself, from what a document lets a contact know."""
+    features = sorted(CAPABILITY_FEATURES[word] for word in capabilities if word in CAPABILITY_FEATURES)
+    identity = Identity("client", device if device and device in DEVICES else "pc")
+    return Disco((identity,), (ns.DISCO_INFO, ns.CAPS, *features))
+
+
+@lru_cache(maxsize=256)
+def caps_of(capabilities: frozenset[str], device: str | None) -> Caps:
+    """Gives the announcement of `disco_of`."""
+    return Caps(GATEWAY_NODE, ver(disco_of(capabilities, device)))
 
 
 DISCO_FOR_CONTACTS: Final = Disco(

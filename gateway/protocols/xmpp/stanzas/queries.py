@@ -9,7 +9,7 @@ from gateway.model.envelope import Bounce, Query, QueryKind
 from gateway.model.presence import Field
 from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.stanzas import namespaces as ns
-from gateway.protocols.xmpp.stanzas.caps import read_disco
+from gateway.protocols.xmpp.stanzas.caps import Disco, read_disco
 from gateway.protocols.xmpp.stanzas.card import read_card
 from gateway.protocols.xmpp.stanzas.datetimes import read_offset
 from gateway.protocols.xmpp.stanzas.errors import Malformed, read_bounce
@@ -43,6 +43,8 @@ class Result:
     id: str
     kind: QueryKind
     fields: Mapping[Field, Any] = field(factory=dict, repr=False)
+    disco: Disco | None = field(default=None, repr=False)
+    """What the peer says that it can do, whole, so that a hash can be verified (XEP-0115 section 5.4)."""
 
 
 NOT_UNDERSTOOD: Final = Question("", "")
@@ -135,7 +137,8 @@ def _classify(payload: Element, sets: bool) -> tuple[QueryKind, Question]:
 
 def _read_result(stanza_id: str, payload: Element, now: float) -> Result:
     kind, question = _classify(payload, sets=False)
-    return Result(stanza_id, kind, _result_fields(payload, question, now))
+    disco = read_disco(payload) if kind is QueryKind.CAPABILITIES else None
+    return Result(stanza_id, kind, _result_fields(payload, question, now), disco)
 
 
 def _result_fields(payload: Element, question: Question, now: float) -> Mapping[Field, Any]:

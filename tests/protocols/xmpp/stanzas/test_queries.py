@@ -9,7 +9,15 @@ import pytest
 from gateway.model.envelope import Bounce, Problem, Query, QueryKind
 from gateway.model.presence import Activity, Field, Mood, Photo, Place, PresenceDocument
 from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer, write_empty_result
-from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity, read_disco, ver
+from gateway.protocols.xmpp.stanzas.caps import (
+    CAPS_FOR_CONTACTS,
+    DISCO_FOR_CONTACTS,
+    Disco,
+    Identity,
+    caps_of,
+    read_disco,
+    ver,
+)
 from gateway.protocols.xmpp.stanzas.errors import Malformed
 from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
 from tests.protocols.xmpp.stanzas.parsing import NOW, RECIPIENT, SENDER, parse
@@ -104,6 +112,7 @@ def test_a_set_is_refused_with_the_same_bytes(payload: str) -> None:
 
 PNG64 = base64.b64encode(PNG).decode()
 DISCO = f"<query xmlns='{INFO}'>{{}}<feature var='{INFO}'/>{{}}</query>"
+CLIENT_FEATURES = "<feature var='http://jabber.org/protocol/caps'/><feature var='urn:xmpp:receipts'/>"
 
 
 def listed(node: str, item_id: str, payload: str) -> str:
@@ -113,7 +122,13 @@ def listed(node: str, item_id: str, payload: str) -> str:
 ANSWERS = [
     ("last", "<query xmlns='jabber:iq:last' seconds='60'/>"),
     ("time", "<time xmlns='urn:xmpp:time'><tzo>+01:00</tzo><utc>2027-01-15T08:00:00Z</utc></time>"),
-    ("info", DISCO.format("<identity category='client' type='phone'/>", "<feature var='urn:xmpp:receipts'/>")),
+    (
+        "info",
+        DISCO.format(
+            "<identity category='client' type='phone'/>",
+            "<feature var='http://jabber.org/protocol/caps'/><feature var='urn:xmpp:receipts'/>",
+        ),
+    ),
     (
         "picture",
         listed("urn:xmpp:avatar:data", SHA1, f"<data xmlns='urn:xmpp:avatar:data'>{PNG64}</data>"),
@@ -174,7 +189,8 @@ def test_an_answer_is_read_as_the_fields_it_was_made_from(name: str, fields: tup
 def test_capabilities_come_back_as_words_of_the_closed_list() -> None:
     result = read_query(parse(answer(PAYLOADS["info"][0], FULL)), NOW)
     expected = {Field.CAPABILITIES: frozenset({"receipts"}), Field.DEVICE: "phone"}
-    assert result == Result("q", QueryKind.CAPABILITIES, expected)
+    assert isinstance(result, Result) and (result.kind, result.fields) == (QueryKind.CAPABILITIES, expected)
+    assert result.disco is not None and ver(result.disco) == caps_of(frozenset({"receipts"}), "phone").ver
 
 
 def test_a_bare_address_is_a_registered_account_and_no_more() -> None:
