@@ -1,6 +1,8 @@
 """Dialback keys that peers bring: asked about at the authoritative server, over a connection of their own."""
 
-from typing import TYPE_CHECKING
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from twisted.internet.defer import ensureDeferred
 
@@ -12,17 +14,31 @@ from gateway.protocols.xmpp.receiving import ReceivingStream
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.resolver import LookupFailed, Target
 from plugins.legs.xmpp.connection import Connection
-
-if TYPE_CHECKING:
-    from plugins.legs.xmpp.server_face import ServerFace
+from plugins.legs.xmpp.hosts import SideHost
 
 log = Log("xmpp.dialback")
+
+
+class Caller(Protocol):
+    """Is the face on whose behalf is asked."""
+
+    host: SideHost
+    reactor: Any
+    clock: Callable[[], float]
+
+    def initiate(
+        self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
+    ) -> Connection:
+        """Begins a stream on a connected socket."""
+
+    def authenticated(self, connection: Connection, event: Authenticated) -> None:
+        """Takes a proven pair into use."""
 
 
 class Verifier:
     """Knows which connection waits for the answer about which key."""
 
-    def __init__(self, face: "ServerFace") -> None:
+    def __init__(self, face: Caller) -> None:
         self._face = face
         self._waiting: dict[tuple[str, str, str], Connection] = {}
 
