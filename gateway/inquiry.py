@@ -11,7 +11,7 @@ from gateway.model.address import Address
 from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.presence import Field, PresenceDocument
 from gateway.pairs import Pair
-from gateway.policy.published_info import PRESENCE_FIELDS
+from gateway.policy.published_info import ASKED, PRESENCE_FIELDS, strip
 from gateway.policy.verdict import Decision
 from gateway.presence_book import PresenceBook
 from gateway.relay import Relay
@@ -142,5 +142,6 @@ class Inquiries:
         self._presence.publish(person, {**gone, **{name: card[name] for name in card}})
 
     def _answer(self, envelope: Envelope, query: Query, pair: Pair) -> None:
-        answer = Answer(query, self._presence.everything_of(pair))
+        # What nobody asked for is not in the answer, and must not be in the record of it either.
+        answer = Answer(query, strip(self._presence.everything_of(pair), ASKED[query.kind]))
         self._relay.pass_on(Envelope(envelope.recipient, envelope.sender, answer, Side.INTERNAL), pair)
