@@ -107,8 +107,11 @@ class House:
             envelope = Envelope(sender, envelope.recipient, envelope.content, envelope.side)
         self.relay.refuse(envelope, problem)
 
-    def link_opened(self, local: str, remote: str) -> None:
-        """Takes note that stanzas for a domain pair can leave again."""
+    def link_restored(self, local: str, remote: str) -> None:
+        """Tells each contact of a domain the present, and asks for his, since what was under way may be lost."""
+        for pair in self.pairs:
+            if pair.contact.domain == remote and pair.person.domain == local:
+                self.roster.resume(pair)
 
     def link_lost(self, local: str, remote: str) -> None:
         """Tells our people that the contacts of a domain are gone, since nothing is heard of them any more."""
@@ -122,9 +125,9 @@ class House:
             pair.revoking_since = self._now()
             self.presence.tell(pair)
 
-    def say_goodbye(self) -> None:
-        """Tells everybody that everybody is gone, so that nobody looks present while the gateway is down."""
-        for pair in self.pairs:
+    def say_goodbye(self, pairs: Iterable[Pair]) -> None:
+        """Tells both sides of each pair that the other is gone, so that nobody looks present once nothing is heard."""
+        for pair in pairs:
             self._forget_heard(pair)
             if pair.last is not None and pair.last.available:
                 pair.endpoints.clear()
@@ -176,6 +179,9 @@ class House:
         if self.relay.record(envelope, pair, verdict).decision is not Decision.DELIVER:
             return
         changed = None if known is None else differing(known, seen)
+        narrows = known is not None and not known.names <= seen.names
+        if not narrows:
+            pair.revoking_since = None
         pair.last, pair.unsure = seen, False
         if self.relay.deliver(envelope, pair, Presence(seen, changed=changed)):
             self._revoked(pair)

@@ -81,8 +81,8 @@ class House(Protocol):
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
 
-    def link_opened(self, local: str, remote: str) -> None:
-        """Says that stanzas for a domain pair can leave again."""
+    def link_restored(self, local: str, remote: str) -> None:
+        """Says that stanzas to a partner's domain can leave again after a link had broken."""
 
     def link_lost(self, local: str, remote: str) -> None:
         """Says that the presence last heard from `remote` can no longer be trusted."""

@@ -59,8 +59,14 @@ class Roster:
             pair.unsure = True
             self._ask_inside(pair)
         if state.person_watches:
-            probe = Envelope(pair.person, pair.contact, Subscription(Ask.PROBE), Side.INTERNAL)
-            self._relay.pass_on(probe, pair)
+            self._ask_outside(pair)
+
+    def resume(self, pair: Pair) -> None:
+        """Tells a contact the present again and asks for his, after a link had broken."""
+        if pair.facts.subscription.contact_watches:
+            self.tell_all(pair)
+        if pair.facts.subscription.person_watches:
+            self._ask_outside(pair)
 
     def _from_person(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
         verdict = self._relay.decide(envelope, pair)
@@ -127,6 +133,9 @@ class Roster:
         self._probed[(pair.person, pair.contact)] = self._now()
         probe = Envelope(pair.contact, pair.person, Subscription(Ask.PROBE), Side.EXTERNAL)
         self._relay.deliver(probe, pair, probe.content)
+
+    def _ask_outside(self, pair: Pair) -> None:
+        self._relay.pass_on(Envelope(pair.person, pair.contact, Subscription(Ask.PROBE), Side.INTERNAL), pair)
 
     def _withdraw(self, pair: Pair) -> None:
         pair.endpoints.clear()

@@ -103,8 +103,6 @@ class ComponentFace:
         log.info("component connected", domain=str(self._inside.name))
         self.connection, self.problem, self._failures = connection, "", 0
         self.outbox.opened(self._transmit)
-        for domain in self._domains:
-            self.house.link_opened("", domain)
 
     def take(self, connection: Connection, element: Element) -> None:
         """Takes a stanza that one of our people sends to an escaped outside address."""

@@ -28,6 +28,8 @@ class Lane:
     answers_pings: bool = False
     mourning: Any = None
     """The delayed call after which nothing heard from the remote domain is believed any more, or None."""
+    broken: bool = False
+    """True after a link was lost without a good-bye, until the next one is up."""
     pinged_at: float | None = None
     opened_at: float | None = None
     """Posix seconds since when the connection is in use."""

@@ -100,12 +100,17 @@ class XmppLeg:
         return question_of(kind)
 
     def reload(self, config: Any) -> None:
-        """Takes new certificates and contracts; streams whose contract has ended are closed, the others stay."""
+        """Takes new certificates and contracts; streams whose contract has ended are closed, the others stay.
+
+        They are closed in the reactor's next turn: the house has a good-bye to say on them.
+        """
         self._outside_host.take(config)
-        self.outside.policy_changed()
+        faces = [self.outside]
         if isinstance(self.inside, ServerFace) and isinstance(self.inside.host, InsideHost):
             self.inside.host.take(config)
-            self.inside.policy_changed()
+            faces.append(self.inside)
+        for face in faces:
+            self._reactor.callLater(0, face.policy_changed)
 
     def report(self) -> LegReport:
         """Says how the links are."""

@@ -243,7 +243,9 @@ class ServerFace:
         lane.outbox.opened(partial(self._transmit, connection))
         for text in lane.take_texts():
             self._send(connection, text)
-        self.house.link_opened(lane.local, lane.remote)
+        if lane.broken and self.name == "outside":
+            self.house.link_restored(lane.local, lane.remote)
+        lane.broken = False
 
     def _transmit(self, connection: Connection, envelope: Envelope) -> None:
         text = self.dialect.write(envelope, envelope.sender, envelope.recipient)
@@ -297,6 +299,7 @@ class ServerFace:
         return (self.lanes[pair] for pair in pairs if pair in self.lanes)
 
     def _mourn(self, lane: Lane) -> None:
+        lane.broken = True
         if lane.mourning is None and lane.connection is None:
             lane.mourning = self.reactor.callLater(self._limits.presence_seconds, self._mourned, lane)
             self.call(lane)
