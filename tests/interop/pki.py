@@ -101,6 +101,11 @@ class Pki:
             self._leaves[wanted] = self._issue(*wanted)
         return self._leaves[wanted]
 
+    def renew(self, domain: str, flavour: str = Flavour.BOTH) -> Leaf:
+        """Another certificate with another key in the place of the one that `leaf` gave."""
+        self._leaves.pop((domain, Flavour(flavour)), None)
+        return self.leaf(domain, flavour)
+
     def bundle(self, name: str, trusted: "tuple[Path, ...]") -> Path:
         """One file with every trust anchor in `trusted`."""
         return _write(self.folder / f"{name}.trust.crt", *(path.read_bytes() + b"\n" for path in trusted))
