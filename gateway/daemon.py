@@ -22,8 +22,10 @@ from gateway.house import House
 from gateway.interfaces import Leg, Surroundings, Tap
 from gateway.log import Log
 from gateway.metrics import Metrics, registry
+from gateway.model.address import Address
 from gateway.model.subscription import State
 from gateway.pairs import PairBook, Rules
+from gateway.policy.partners import Modality
 from gateway.store.contacts import AssignmentStore
 from gateway.store.database import Database
 from gateway.store.secrets import SecretStore
@@ -99,7 +101,7 @@ class Daemon(Administration):
         if self._page is not None:
             await self._page.stopListening()
         await self._control.close()
-        self.house.say_goodbye()
+        self.house.say_goodbye(self.house.pairs)
         for leg in self._legs.values():
             await leg.stop()
         await self._database.close()
@@ -137,6 +139,7 @@ class Daemon(Administration):
             self.metrics.reloads("failed").inc()
             service.notify("READY=1")
             raise
+        self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
         told = changes(self.config, new)
         waits = restart_needed(self.config, new)
         self.config = new
@@ -201,6 +204,11 @@ class Daemon(Administration):
 
     def _name_series(self, config: Config) -> None:
         self.metrics.configure(config.partners.by_name, map(str, config.gateway.domains), config.levels)
+
+
+def _shares_presence(config: Config, contact: Address) -> bool:
+    partner = config.partners.of(contact.domain)
+    return partner is not None and Modality.PRESENCE in partner.modalities
 
 
 def run(path: Path) -> int:
