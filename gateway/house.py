@@ -95,9 +95,9 @@ class House:
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
         pair = self.relay.pair_of(envelope)
-        self._metrics.bounced(pair.facts.partner, problem)
         content = envelope.content
         if isinstance(content, Query) and envelope.side is Side.INTERNAL:
+            self._metrics.bounced(pair.facts.partner, problem)
             bounce = Bounce("query", content.id, problem)
             back = Envelope(envelope.recipient, pair.person, bounce, Side.EXTERNAL)
             self.inquiries.answered(back, bounce, content.id)

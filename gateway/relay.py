@@ -6,7 +6,7 @@ from gateway.interfaces import Leg
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.address import Address
-from gateway.model.envelope import Answer, Content, Envelope, Problem, Query, Side
+from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Query, Side
 from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.model.subscription import Subscription
@@ -44,6 +44,7 @@ class Relay:
             return authorize(envelope, pair.facts, pair.permission)
         except Exception:  # noqa: BLE001 an error in the policy is a refusal, never a way through
             log.failure("policy failed")
+            self._metrics.errors().inc()
             return _REFUSED
 
     def record(self, envelope: Envelope, pair: Pair, verdict: Verdict) -> Verdict:
@@ -82,10 +83,22 @@ class Relay:
         if answer is None:
             return
         other = Side.EXTERNAL if envelope.side is Side.INTERNAL else Side.INTERNAL
-        back = Envelope(envelope.recipient, envelope.sender, answer, other)
         partner = self.pair_of(envelope).facts.partner
+        self._metrics.bounced(partner, problem)
+        back = Envelope(_refuser(envelope, answer), envelope.sender, answer, other)
         leg = self._legs[partner.via if partner and other is Side.INTERNAL else self._inside]
         leg.deliver(back)
+
+
+def _refuser(envelope: Envelope, answer: Content) -> Address:
+    """Gives the address that an error comes from; to the outside always the bare one, however far the envelope came.
+
+    What waited in a queue bears the resource of the person's client; and an error that came from one address when we
+    refuse and from another when the inside server does would tell the two apart. Answers come from who was asked.
+    """
+    if envelope.side is Side.INTERNAL or isinstance(answer, Answer):
+        return envelope.recipient
+    return envelope.recipient.bare
 
 
 def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
@@ -96,7 +109,7 @@ def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
         )
     if isinstance(content, Subscription | Presence):
         recipient: Address = pair.person
-    elif isinstance(content, Answer):
+    elif isinstance(content, Answer) or (isinstance(content, Bounce) and content.of == "query"):
         recipient = envelope.recipient
     else:
         recipient = pair.endpoint if pair.endpoint and envelope.recipient.resource == pair.token else pair.person
@@ -105,13 +118,9 @@ def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
 
 
 def _outward_name(envelope: Envelope, pair: Pair, content: Content) -> Address:
-    if isinstance(content, Subscription):
-        return pair.person
     if isinstance(content, Answer):
         return envelope.sender  # the address that was asked: any other would tell who is known here
-    if isinstance(content, Message | Presence | Query):
-        return pair.alias
-    return pair.alias if envelope.sender.resource else pair.person
+    return pair.alias if isinstance(content, Message | Presence | Query) else pair.person
 
 
 def _contact_name(envelope: Envelope, content: Content) -> Address:
