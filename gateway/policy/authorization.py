@@ -10,7 +10,7 @@ from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, State, Subscription
 from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment
 from gateway.policy.partners import CAPABILITY_MODALITIES, Lock, Modality, Partner, Strangers
-from gateway.policy.published_info import ASKED, PRESENCE_FIELDS, strip
+from gateway.policy.published_info import PRESENCE_FIELDS, strip
 from gateway.policy.verdict import Decision, Permission, Reason, Verdict
 
 
@@ -231,7 +231,7 @@ def _answer(answer: Answer, side: Side, facts: Facts, permitted: Permission) -> 
     document = answer.document
     if not isinstance(document, PresenceDocument):
         return Verdict(Decision.DELIVER, Reason.NOT_PUBLISHED, facts.level.name, Answer(answer.query, None))
-    seen, withheld = disclosure(strip(document, ASKED[answer.query.kind]), permitted)
+    seen, withheld = disclosure(document, permitted)
     if not facts.subscription.contact_watches:
         withheld = {**withheld, **{name: Reason.NOT_SUBSCRIBED for name in seen if name in PRESENCE_FIELDS}}
         seen = strip(seen, permitted.fields - PRESENCE_FIELDS)
