@@ -5,12 +5,25 @@ from collections.abc import Callable
 
 from attrs import define, evolve, frozen
 
-from gateway.model.envelope import Bounce, Envelope, Problem, Query
+from gateway.log import Log
+from gateway.model.envelope import Bounce, Envelope, Problem, Query, Side
 from gateway.model.message import Message
-from gateway.model.presence import Presence
+from gateway.model.presence import OFFLINE, Field, Presence
 from gateway.model.subscription import Ask, Subscription
 
+log = Log("outbox")
+
 Transmit = Callable[[Envelope], None]
+"""Hands an envelope to a link; raises LinkClosed when that link carries nothing any more."""
+
+STANZA_BYTES = 256
+"""What a stanza weighs beside its texts."""
+_LASTING = frozenset({Ask.SUBSCRIBED, Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED})
+"""What no error answers and nobody repeats: lost, it would leave the two sides of a subscription apart for ever."""
+
+
+class LinkClosed(Exception):
+    """The link that was in use carries nothing any more; what was to go is kept."""
 
 
 @frozen
@@ -19,12 +32,14 @@ class OutboxLimits:
 
     stanzas: int = 1000
     seconds: float = 300.0
+    bytes: int = 4 * 1024 * 1024
 
 
 @define
 class _Waiting:
     envelope: Envelope
     since: float
+    weight: int
 
 
 class Outbox:
@@ -48,6 +63,8 @@ class Outbox:
         self._waiting: deque[_Waiting] = deque()
         self._presence: dict[tuple[str, str], _Waiting] = {}
         self.coalesced = 0
+        self.bytes = 0
+        """About how much what waits takes."""
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._presence)
@@ -66,41 +83,112 @@ class Outbox:
     def put(self, envelope: Envelope) -> None:
         """Sends an envelope now, or keeps it; the oldest presence of a pair gives way to the newest."""
         if self._transmit is not None:
-            self._transmit(envelope)
-        elif isinstance(envelope.content, Presence):
-            key = (envelope.sender.bare, envelope.recipient)
-            waited = self._presence.pop(key, None)
-            self.coalesced += waited is not None
-            self._presence[key] = _Waiting(envelope, waited.since if waited else self._now())
-        elif len(self._waiting) >= self._limits.stanzas:
+            try:
+                self._transmit(envelope)
+                return
+            except LinkClosed:
+                self._transmit = None
+        if isinstance(envelope.content, Presence):
+            self._keep_presence(envelope, envelope.content)
+        elif len(self._waiting) >= self._limits.stanzas or self._too_much(weight(envelope)):
             self._refused(envelope, Problem.RESOURCE_CONSTRAINT)
         else:
-            self._waiting.append(_Waiting(envelope, self._now()))
+            self._keep(_Waiting(envelope, self._now(), weight(envelope)))
 
     def opened(self, transmit: Transmit) -> None:
-        """Takes a link into use; everything that waited is decided about once more and sent."""
+        """Takes a link into use; everything that waited is decided about once more and sent, presence last."""
         self._transmit = transmit
-        waiting, self._waiting = self._waiting, deque()
-        presence, self._presence = self._presence, {}
-        for entry in (*waiting, *presence.values()):
-            envelope = self._reconsider(entry.envelope)
-            if envelope is not None:
-                transmit(_stamped(envelope, entry.since, self._now()))
+        while self._transmit is not None and self._waiting:
+            self._send(self._took(self._waiting.popleft()))
+        while self._transmit is not None and self._presence:
+            key = next(iter(self._presence))
+            self._send(self._took(self._presence.pop(key)))
 
     def closed(self) -> None:
         """Goes back to keeping."""
         self._transmit = None
 
     def failed(self, problem: Problem) -> None:
-        """Answers everything that waits except presence, which is sent when the link comes up."""
-        waiting, self._waiting = self._waiting, deque()
-        for entry in waiting:
-            self._refused(entry.envelope, problem)
+        """Answers everything that waits, except presence and the words of a subscription: these go when they can."""
+        self._give_up(lambda entry: True, problem)
 
     def expire(self) -> None:
         """Answers what has waited too long."""
-        while self._waiting and self._now() - self._waiting[0].since > self._limits.seconds:
-            self._refused(self._waiting.popleft().envelope, Problem.REMOTE_SERVER_TIMEOUT)
+        start = self._now() - self._limits.seconds
+        if self._waiting and self._waiting[0].since < start:
+            self._give_up(lambda entry: entry.since < start, Problem.REMOTE_SERVER_TIMEOUT)
+
+    def clear(self, problem: Problem) -> None:
+        """Forgets everything, because the other side is no partner any more; who waits is answered."""
+        self._presence.clear()
+        waiting, self._waiting, self.bytes = self._waiting, deque(), 0
+        for entry in waiting:
+            self._refused(entry.envelope, problem)
+
+    def _send(self, entry: _Waiting) -> None:
+        """Sends one entry; a fault in it hurts nothing behind it."""
+        try:
+            envelope = self._reconsider(entry.envelope)
+            if envelope is not None and self._transmit is not None:
+                self._transmit(_stamped(envelope, entry.since, self._now()))
+        except LinkClosed:
+            self._transmit = None
+            self._put_back(entry)
+        except Exception:  # noqa: BLE001 one bad envelope hurts one envelope
+            log.failure("sending what waited failed")
+
+    def _put_back(self, entry: _Waiting) -> None:
+        self.bytes += entry.weight
+        if isinstance(entry.envelope.content, Presence):
+            self._presence.setdefault((entry.envelope.sender, entry.envelope.recipient), entry)
+        else:
+            self._waiting.appendleft(entry)
+
+    def _keep(self, entry: _Waiting) -> None:
+        self.bytes += entry.weight
+        self._waiting.append(entry)
+
+    def _keep_presence(self, envelope: Envelope, presence: Presence) -> None:
+        key = (envelope.sender, envelope.recipient)
+        waited = self._presence.pop(key, None)
+        if waited is not None:
+            self._took(waited)
+            self.coalesced += 1
+        if envelope.side is Side.INTERNAL:
+            # What there is to say is looked up when it is said: only that something is to be said must be kept.
+            envelope = evolve(envelope, content=Presence(OFFLINE))
+        elif presence.document.available and self._too_much(weight(envelope)):
+            return
+        size = weight(envelope)
+        self.bytes += size
+        self._presence[key] = _Waiting(envelope, waited.since if waited else self._now(), size)
+
+    def _too_much(self, size: int) -> bool:
+        return self.bytes + size > self._limits.bytes
+
+    def _took(self, entry: _Waiting) -> _Waiting:
+        self.bytes -= entry.weight
+        return entry
+
+    def _give_up(self, late: Callable[[_Waiting], bool], problem: Problem) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for entry in waiting:
+            content = entry.envelope.content
+            if late(entry) and not (isinstance(content, Subscription) and content.ask in _LASTING):
+                self._refused(self._took(entry).envelope, problem)
+            else:
+                self._waiting.append(entry)
+
+
+def weight(envelope: Envelope) -> int:
+    """Gives about how many bytes an envelope takes while it waits."""
+    content = envelope.content
+    if isinstance(content, Message):
+        texts = (*(text for _, text in (*content.bodies, *content.subjects)), content.thread, content.id)
+        return STANZA_BYTES + sum(map(len, texts)) + sum(len(payload.form) for payload in content.encrypted)
+    if isinstance(content, Presence):
+        return STANZA_BYTES + sum(len(text) for _, text in content.document.get(Field.NOTE) or ())
+    return STANZA_BYTES
 
 
 def _stamped(envelope: Envelope, since: float, now: float) -> Envelope:

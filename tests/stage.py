@@ -127,9 +127,7 @@ class Stage:
         chosen = Partners(partners or (PARTNER, ALLY))
         rules = Rules(chosen, dict(STANDARD), level, (), (), frozenset({"corp.example"}))
         self.metrics.configure(chosen.by_name, ["corp.example"], rules.levels)
-        self.pairs = PairBook(
-            evolve(rules, **changes), self.assignments, self.states, b"secret", self.clock.seconds
-        )
+        self.pairs = PairBook(evolve(rules, **changes), self.assignments, self.states, b"secret", self.clock.seconds)
         legs = {"inside": self.inside, "xmpp": self.outside}
         self.house = House(self.pairs, self.states, legs, "inside", Taps(taps), self.metrics, self.clock.seconds)
 

@@ -41,7 +41,7 @@ class ComponentFace:
         self._limits = surroundings.config.limits
         self._metrics = surroundings.metrics
         self.outflow = outflow
-        limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds)
+        limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds, self._limits.queue_bytes)
         self.outbox = Outbox(limits, house.reconsider, house.undeliverable, surroundings.now)
         self.connection: Connection | None = None
         self.problem = ""

@@ -92,7 +92,7 @@ class ServerFace:
         """Gives the way out for a pair of domains."""
         found = self.lanes.get((local, remote))
         if found is None:
-            limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds)
+            limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds, self._limits.queue_bytes)
             outbox = Outbox(limits, self.house.reconsider, self.house.undeliverable, self.now)
             found = self.lanes[(local, remote)] = Lane(local, remote, self.host.partner(local, remote), outbox)
         return found
