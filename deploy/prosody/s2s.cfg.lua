@@ -6,6 +6,9 @@ plugin_paths = { "/etc/prosody/modules" } -- holds mod_gateway_route.lua; add th
 -- Nagle's algorithm is on by default and holds small stanzas back by up to 40 ms.
 network_settings = { nagle = false }
 
+-- Other servers talk to the gateway: port 5269 of the public address is its.
+s2s_interfaces = { "127.0.0.1" }
+
 VirtualHost "corp.example"
 	modules_enabled = { "gateway_route" }
 	gateway_route_host = "127.0.0.100" -- the address in the gateway's [inside] listen

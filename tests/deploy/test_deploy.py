@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,19 +156,17 @@ def _blocks(document: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.M | re.S)
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", DEPLOY / "README.md"], ids=["README", "deploy"])
-def test_settings_in_the_documents_exist(document: Path, tmp_path: Path) -> None:
-    blocks = _blocks(document, "toml")
+def test_settings_in_the_readme_exist(tmp_path: Path) -> None:
+    blocks = _blocks(ROOT / "README.md", "toml")
     assert blocks
     for block in blocks:
-        tomllib.loads(block)
         path = tmp_path / "gateway.toml"
         path.write_text(block)
         try:
             load(path)
-        except ConfigError as problem:
+        except ConfigError as problem:  # parts are not the whole, but every name and value in them must be right
             wrong = [line for line in str(problem).splitlines() if "unknown" in line or "must be" in line]
-            assert wrong == [], f"{wrong}\n{block}"
+            assert wrong == [], block
 
 
 def test_commands_in_the_readme_exist() -> None:

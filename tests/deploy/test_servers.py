@@ -13,6 +13,8 @@ from tests.interop.lab import Lab
 pytestmark = pytest.mark.interop
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPONENT = "gateway.corp.example"
+ADDRESS = {'"127.0.0.1"': '"127.0.0.10"'}
+"""Where the inside server listens, in the file and in the lab."""
 SECRET = "0123456789abcdef0123456789abcdef"
 READY = "http://127.0.0.1:8920/readyz"
 
@@ -91,7 +93,10 @@ def _lua(name: str, **replaced: object) -> str:
 
 def test_prosody_with_the_module_needs_no_dns(lab: Lab) -> None:
     gateway, authority = _as_server(lab)
-    text = _lua("s2s.cfg.lua", **{"/etc/prosody/modules": DEPLOY / "prosody", "/etc/prosody/gateway-ca.crt": authority})
+    text = _lua(
+        "s2s.cfg.lua",
+        **{"/etc/prosody/modules": DEPLOY / "prosody", "/etc/prosody/gateway-ca.crt": authority, **ADDRESS},
+    )
     lab.prosody("corp.example", users={"alice": "pw"}, view="direct", dialback=False, extra=text)
     _exchange(lab, gateway)
     assert "invalid-from" not in gateway.log
@@ -99,7 +104,8 @@ def test_prosody_with_the_module_needs_no_dns(lab: Lab) -> None:
 
 def test_a_prosody_that_cannot_reach_the_gateway_says_so(lab: Lab) -> None:
     text = _lua(
-        "s2s.cfg.lua", **{"/etc/prosody/modules": DEPLOY / "prosody", "/etc/prosody/gateway-ca.crt": lab.pki.ca}
+        "s2s.cfg.lua",
+        **{"/etc/prosody/modules": DEPLOY / "prosody", "/etc/prosody/gateway-ca.crt": lab.pki.ca, **ADDRESS},
     )
     lab.prosody("corp.example", users={"alice": "pw"}, view="direct", dialback=False, extra=text)
     lab.ready()
