@@ -115,7 +115,7 @@ class Person:
         """Publishes a presence document in place of the last one; OFFLINE says good-bye."""
         before, self.present = self.present, document
         changed = [name for name in EVENTS if before.get(name) != document.get(name)]
-        for watcher in self.watchers:
+        for watcher in sorted(self.watchers):
             if _stanza_part(before) != _stanza_part(document):
                 self._send(self.here, watcher, write_presence(document, self.here, watcher))
             for name in changed:

@@ -20,7 +20,7 @@ from gateway.transport.clock import use_monotonic_time
 
 INSIDE = "corp.example"
 CAST: Mapping[str, tuple[str, ...]] = {
-    INSIDE: ("alice", "dora"),
+    INSIDE: ("alice",),
     "partner.example": ("bob",),
     "ally.example": ("carol",),
     "stranger.example": ("eve",),
