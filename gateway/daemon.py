@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall, deferLater
 
 from gateway import __version__, plugin, service
@@ -85,7 +86,10 @@ class Daemon(Administration):
         where = self.config.metrics.listen
         if where is not None:
             site = MetricsSite(registry(self.metrics), self.checks, lambda: [dict(row) for row in self.partners_list()])
-            self._page = self._reactor.listenTCP(where.port, site, interface=where.host)
+            try:
+                self._page = self._reactor.listenTCP(where.port, site, interface=where.host)
+            except CannotListenError as problem:
+                raise GatewayError(f"metrics cannot be served: {problem}") from None
         self._every(MEASURE_SECONDS, self._measure)
         self._every(1.0, self._feel_lag)
         self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
@@ -240,6 +244,10 @@ def serve(daemon: Daemon, reactor: Any, begun: Callable[[], object] = lambda: No
             await daemon.start()
         except (GatewayError, OSError) as problem:
             print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
+            outcome["status"] = 2
+            reactor.stop()
+        except Exception:  # noqa: BLE001 a daemon that could not start must not stand there in silence
+            log.failure("start failed")
             outcome["status"] = 2
             reactor.stop()
         else:

@@ -11,7 +11,7 @@ from twisted.internet.defer import ensureDeferred
 
 from gateway import log
 from gateway.daemon import serve
-from gateway.demo.stage import CAST, INSIDE, Policy, Stage, StageFailed, free_ports
+from gateway.demo.stage import CAST, INSIDE, Policy, Reservation, Stage, StageFailed
 from gateway.demo.story import Story
 from gateway.demo.telling import Teller, json_line
 from gateway.demo.witness import Witness
@@ -57,11 +57,12 @@ class Demo:
     _teller: Teller = field(init=False)
     _witness: Witness = field(init=False)
     _stage: Stage = field(init=False)
+    _page: Reservation = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._witness = Witness()
-        (metrics,) = free_ports(1, [METRICS_PORT])
-        self._stage = Stage(self.folder, DEMO_POLICY, self._reactor, (self._witness,), metrics)
+        self._page = Reservation.take(1, [METRICS_PORT])
+        self._stage = Stage(self.folder, DEMO_POLICY, self._reactor, (self._witness,), self._page.ports[0])
         self._teller = Teller()
         self._began = self._reactor.seconds()
 

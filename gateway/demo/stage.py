@@ -2,8 +2,8 @@
 
 import json
 import socket
+import sys
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,42 @@ class Policy:
 
 
 @define(eq=False)
+class Reservation:
+    """Keeps loopback ports for this process until it is released, so that two demos never choose the same."""
+
+    ports: tuple[int, ...]
+    _kept: list[socket.socket]
+
+    @classmethod
+    def take(cls, number: int, wanted: Iterable[int] = ()) -> "Reservation":
+        """Takes so many ports: the wanted ones where they are free, else any."""
+        asked = [*wanted, *(0 for _ in range(number))][:number]
+        kept = [_bound(port) for port in asked]
+        ports = tuple(int(sock.getsockname()[1]) for sock in kept)
+        if sys.platform != "linux":
+            # Elsewhere nobody, not even this process, can listen where a socket is bound.
+            for sock in kept:
+                sock.close()
+        return cls(ports, kept)
+
+    def release(self) -> None:
+        """Gives the ports back."""
+        for sock in self._kept:
+            sock.close()
+
+
+def _bound(wanted: int) -> socket.socket:
+    sock = socket.socket()
+    try:
+        sock.bind((HERE, wanted))
+    except OSError:
+        sock.bind((HERE, 0))
+    # Only now: while it binds nobody may be there, and afterwards our own listener must be let in.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return sock
+
+
+@define(eq=False)
 class Stage:
     """Is one play: its folder, its demo servers, and its gateway while that runs."""
 
@@ -74,14 +110,13 @@ class Stage:
     log: str = "warn"
     servers: dict[str, DemoServer] = field(init=False, factory=dict)
     daemon: Daemon = field(init=False)
-    _ports: tuple[int, ...] = field(init=False)
+    _reserved: Reservation = field(init=False, factory=lambda: Reservation.take(2))
     _running: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         use_monotonic_time(self._reactor)
         authority = CertificateAuthority.open(self.folder / "ca")
-        self._ports = free_ports(2)
-        inside, outside = self._ports
+        inside, outside = self._reserved.ports
         for domain, people in CAST.items():
             port = inside if domain == INSIDE else outside
             server = self.servers[domain] = DemoServer(domain, port, authority, self._reactor)
@@ -130,6 +165,7 @@ class Stage:
 
     def close(self) -> None:
         """Closes the doors of the demo servers."""
+        self._reserved.release()
         for server in self.servers.values():
             server.stop()
 
@@ -161,7 +197,7 @@ class Stage:
         return Daemon(load(self.config_path), self._reactor, self.taps)
 
     def _fixed(self) -> str:
-        inside, outside = self._ports
+        inside, outside = self._reserved.ports
         folder = self.folder
         metrics = f"{HERE}:{self.metrics_port}" if self.metrics_port else "off"
         leaf = {"certificate": f"{folder}/{INSIDE}.crt", "key": f"{folder}/{INSIDE}.key", "ca": f"{folder}/ca/ca.crt"}
@@ -190,19 +226,3 @@ class Stage:
 def _table(head: str, rows: Mapping[str, Any]) -> str:
     # What JSON writes for texts, numbers, truth values and lists of them is TOML as well.
     return "\n".join([head, *(f"{name} = {json.dumps(value)}" for name, value in rows.items()), ""])
-
-
-def free_ports(number: int, wanted: Iterable[int] = ()) -> tuple[int, ...]:
-    """Gives loopback ports that are free now: the wanted ones where that is possible, else any."""
-    asked = [*wanted, *(0 for _ in range(number))][:number]
-    with ExitStack() as stack:
-        return tuple(_free_port(stack, port) for port in asked)
-
-
-def _free_port(stack: ExitStack, wanted: int) -> int:
-    sock = stack.enter_context(socket.socket())
-    try:
-        sock.bind((HERE, wanted))
-    except OSError:
-        sock.bind((HERE, 0))
-    return int(sock.getsockname()[1])
