@@ -16,6 +16,8 @@ COMPONENT = "gateway.corp.example"
 ADDRESS = {'"127.0.0.1"': '"127.0.0.10"'}
 """Where the inside server listens, in the file and in the lab."""
 SECRET = "0123456789abcdef0123456789abcdef"
+PATIENCE = 20.0
+"""Seconds; the machine may be busy with other tests."""
 READY = "http://127.0.0.1:8920/readyz"
 
 
@@ -74,13 +76,13 @@ def _exchange(lab: Lab, gateway: Any, shown: str = "carol@ally.example") -> None
     assert gateway.command("levels", "set", "alice@corp.example", "carol@ally.example", "company").returncode == 0
     alice, carol = lab.online("alice@corp.example", "carol@ally.example")
     carol.subscribe("alice@corp.example")
-    alice.wait_for(f"presence[@type='subscribe'][@from='{shown}']")
+    alice.wait_for(f"presence[@type='subscribe'][@from='{shown}']", PATIENCE)
     alice.approve(shown)
-    carol.wait_for("presence[@type='subscribed']")
+    carol.wait_for("presence[@type='subscribed']", PATIENCE)
     alice.presence("dnd", "in a meeting")
-    carol.wait_for("presence/status")
-    carol.wait_for(f"message[@id='{alice.message(shown, 'there')}']/body")
-    alice.wait_for(f"message[@id='{carol.message('alice@corp.example', 'and back')}']/body")
+    carol.wait_for("presence/status", PATIENCE)
+    carol.wait_for(f"message[@id='{alice.message(shown, 'there')}']/body", PATIENCE)
+    alice.wait_for(f"message[@id='{carol.message('alice@corp.example', 'and back')}']/body", PATIENCE)
 
 
 def _lua(name: str, **replaced: object) -> str:
