@@ -20,8 +20,6 @@ from gateway.transport.certificate import (
     DNS_SRV,
     IA5_STRING,
     SRV_SERVICE,
-    UTF8_STRING,
-    XMPP_ADDR,
     encode_string,
 )
 from gateway.transport.names import a_label
@@ -76,7 +74,7 @@ class CertificateAuthority:
         domain: str,
         usages: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
     ) -> Credentials:
-        """Returns a fresh leaf (P-256, 90 days) that names the domain as DNS-ID, SRV-ID and XmppAddr."""
+        """Returns a fresh leaf (P-256, 90 days) that names the domain as DNS-ID and SRV-ID."""
         issuer, key = self._credentials.chain[0], ec.generate_private_key(ec.SECP256R1())
         end = min(self._now() + LEAF_DAYS * _DAY, issuer.not_valid_after_utc.timestamp())
         builder = (
@@ -171,11 +169,8 @@ def _subject(title: str) -> x509.Name:
 def _names(domain: str) -> x509.SubjectAlternativeName:
     service = encode_string(IA5_STRING, f"{SRV_SERVICE}.{domain}")
     return x509.SubjectAlternativeName(
-        [
-            x509.DNSName(domain),
-            x509.OtherName(DNS_SRV, service),
-            x509.OtherName(XMPP_ADDR, encode_string(UTF8_STRING, domain)),
-        ]
+        # No XmppAddr: reading one ends ejabberd's stream (xmpp_stream_pkix up to Debian 12), and it proves no more.
+        [x509.DNSName(domain), x509.OtherName(DNS_SRV, service)]
     )
 
 

@@ -34,6 +34,7 @@ class ComponentFace:
     ) -> None:
         self.house = house
         self.dialect = dialect
+        dialect.shown = self._escaped
         self.clock: Callable[[], float] = surroundings.reactor.seconds
         self._inside = inside
         self._domains = frozenset(str(domain) for domain in surroundings.config.gateway.domains)
@@ -120,11 +121,17 @@ class ComponentFace:
             log.failure("stanza failed")
 
     def _outside(self, recipient: str) -> Address:
+        """Gives the contact behind an escaped address; raises AddressError when it hides no person."""
         address = Address.parse(recipient)
-        return Address.parse(unescape_address(address, self._inside.name)) if address.local else address
+        if not address.local:
+            return address
+        contact = Address.parse(unescape_address(address, self._inside.name))
+        if not contact.local:
+            raise AddressError(f"{recipient!r} is not a contact at {self._inside.name}")
+        return contact
 
     def _escaped(self, address: Address) -> str:
-        return escape_address(address, self._inside.name)
+        return escape_address(address, self._inside.name) if address.local else str(address)
 
     def _transmit(self, envelope: Envelope) -> None:
         text = self.dialect.write(envelope, self._escaped(envelope.sender), envelope.recipient)

@@ -61,6 +61,8 @@ class Dialect:
         self.say = say
         self.metrics = metrics
         self.ponged: Callable[[str, str], None] = _nobody_asked
+        self.shown: Callable[[Address], str] = str
+        """Gives an address of the other side as this side knows it."""
 
     def take(self, sender: Address, recipient: Address, element: Element) -> None:
         """Takes one stanza between two addresses that the stream has proven."""
@@ -90,7 +92,7 @@ class Dialect:
     def _presence(self, sender: Address, recipient: Address, element: Element) -> None:
         content = read_presence(element, self.now())
         if isinstance(content, Malformed):
-            self._back(sender, recipient, write_malformed(content, recipient, sender))
+            self._back(sender, recipient, write_malformed(content, self.shown(recipient), sender))
             return
         if not recipient.local or not sender.local:
             return
@@ -102,7 +104,7 @@ class Dialect:
     def _iq(self, sender: Address, recipient: Address, element: Element) -> None:
         content = read_query(element, self.now())
         if isinstance(content, Malformed):
-            self._back(sender, recipient, write_malformed(content, recipient, sender))
+            self._back(sender, recipient, write_malformed(content, self.shown(recipient), sender))
         elif isinstance(content, Query):
             if recipient.local:
                 self._question(sender, recipient, content)
@@ -192,7 +194,7 @@ class InsideDialect(Dialect):
         self._asked[number] = (asked, answer)
         late = self._reactor.callLater(ASK_SECONDS, self._settle, number, None)
         answer.addBoth(_cancelling(late))
-        self.say(asker, asked, write_query(kind, number, asker, asked))
+        self.say(asker, asked, write_query(kind, number, self.shown(asker), asked))
         return answer
 
     def _answered(self, sender: Address, recipient: Address, content: Result | Bounce) -> bool:
@@ -230,7 +232,7 @@ class InsideDialect(Dialect):
         """Answers for a contact's client itself; only questions about what a contact publishes go on."""
         if query.kind in (QueryKind.CAPABILITIES, QueryKind.PING):
             seen = PresenceDocument({Field.AVAILABILITY: True})
-            text = write_answer(query, seen, recipient, sender, self.now(), disco=DISCO_FOR_CONTACTS)
+            text = write_answer(query, seen, self.shown(recipient), sender, self.now(), disco=DISCO_FOR_CONTACTS)
             self._back(sender, recipient, text)
         else:
             super()._question(sender, recipient, query)
