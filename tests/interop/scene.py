@@ -14,12 +14,12 @@ READY = "http://127.0.0.1:8920/readyz"
 METRICS = "http://127.0.0.1:8920/metrics"
 
 
-def table(name: str, **settings: object) -> str:
+def table(header: str, **settings: object) -> str:
     """A table of gateway.toml; JSON texts, numbers, booleans and lists are TOML too."""
     lines = [
         f"{key} = {json.dumps(str(value) if isinstance(value, Path) else value)}" for key, value in settings.items()
     ]
-    return "\n".join([f"[{name}]", *lines, ""])
+    return "\n".join([f"[{header}]", *lines, ""])
 
 
 def partner(domain: str, **settings: object) -> str:
