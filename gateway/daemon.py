@@ -68,7 +68,16 @@ class Daemon(Administration):
         self._name_series(config)
         self._legs: dict[str, Leg] = {}
         pairs = PairBook(rules_of(config), assignments, self._subscriptions, secrets.secret("resources"), time.time)
-        self.house = House(pairs, self._subscriptions, self._legs, INSIDE_LEG, Taps(taps), self.metrics, time.time)
+        self.house = House(
+            pairs,
+            self._subscriptions,
+            self._legs,
+            INSIDE_LEG,
+            Taps(taps, self.metrics),
+            self.metrics,
+            time.time,
+            config.limits.pairs_per_partner,
+        )
         super().__init__(self.house, assignments, self._legs, lambda: self.config.routes, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
         for name in sorted({INSIDE_LEG, *(partner.via for partner in config.partners.by_name.values())}):
@@ -90,6 +99,7 @@ class Daemon(Administration):
                 self._page = self._reactor.listenTCP(where.port, site, interface=where.host)
             except CannotListenError as problem:
                 raise GatewayError(f"metrics cannot be served: {problem}") from None
+        self._every(1.0, self.house.tick)
         self._every(MEASURE_SECONDS, self._measure)
         self._every(1.0, self._feel_lag)
         self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
@@ -105,7 +115,7 @@ class Daemon(Administration):
         if self._page is not None:
             await self._page.stopListening()
         await self._control.close()
-        self.house.say_goodbye(self.house.pairs)
+        self.house.close()
         for leg in self._legs.values():
             await leg.stop()
         await self._database.close()
@@ -152,6 +162,7 @@ class Daemon(Administration):
         self.house.rates.forget()
         self.house.reveal_again(list(self.house.pairs))
         self.metrics.reloads("ok" if told else "unchanged").inc()
+        self.metrics.last_reload().set(time.time())
         log.info("reloaded", changes=len(told))
         service.notify("READY=1")
         return {"changes": told, "restart": waits}
@@ -163,7 +174,9 @@ class Daemon(Administration):
         """Asks for presence after a restart, a few pairs at a time; who stays silent is said to be gone."""
         known = [(person, contact) for person, contact, _ in self._subscriptions.all()]
         for place, (person, contact) in enumerate(known, 1):
-            self.house.roster.rebuild(self.house.pairs.of(person, contact))
+            pair = self.house.pairs.of(person, contact)
+            if pair.facts.partner is not None:
+                self.house.roster.rebuild(pair)
             if place % REBUILD_AT_ONCE == 0:
                 await deferLater(self._reactor, REBUILD_PAUSE)
         await deferLater(self._reactor, SETTLE_SECONDS)
@@ -171,9 +184,18 @@ class Daemon(Administration):
             if pair.unsure and pair.facts.subscription.contact_watches:
                 self.house.presence.tell(pair)
 
-    def _every(self, seconds: float | None, call: Any) -> None:
+    def _every(self, seconds: float | None, call: Callable[[], object]) -> None:
+        """Calls again and again, also after a fault: a timer that stops would be missed much later."""
+
+        def guarded() -> None:
+            try:
+                call()
+            except Exception:  # noqa: BLE001
+                log.failure("timer failed")
+                self.metrics.errors().inc()
+
         if seconds is not None:
-            timer = LoopingCall(call)
+            timer = LoopingCall(guarded)
             timer.clock = self._reactor
             timer.start(seconds, now=True)
             self._timers.append(timer)
@@ -202,7 +224,9 @@ class Daemon(Administration):
             self.metrics.revocations_pending(name).set(waiting.get(name, 0))
             self.metrics.partner_up(name, partner.via, "out").set(any(link["state"] == "up" for link in links))
             self.metrics.queue_stanzas(name).set(sum(link["queue"] for link in links))
+            self.metrics.queue_bytes(name).set(sum(link["bytes"] for link in links))
             self.metrics.queue_oldest(name).set(max((link["oldest"] for link in links), default=0.0))
+        self.metrics.policy_version().set(version=str(self.house.pairs.epoch))
         for domain, end in self._legs[INSIDE_LEG].report().certificate_ends.items():
             self.metrics.own_cert_expiry(domain).set(end)
 

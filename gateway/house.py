@@ -11,16 +11,21 @@ from gateway.model.address import Address
 from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import Message
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
-from gateway.model.subscription import Subscription
+from gateway.model.subscription import INBOUND, Ask, Subscription
 from gateway.pairs import Pair, PairBook
-from gateway.policy.verdict import Decision
-from gateway.presence_book import PresenceBook, unavailable_from
+from gateway.policy.verdict import Decision, Reason
+from gateway.presence_book import PresenceBook
 from gateway.rates import Rates
 from gateway.relay import Relay
 from gateway.roster import Roster, States
 from gateway.taps import Taps
 
 log = Log("house")
+
+MOST_HEARD = 50
+"""Resources of one contact that one person is told of."""
+_ALWAYS = frozenset({Field.AVAILABILITY})
+_DROPPED = {Problem.RESOURCE_CONSTRAINT: Reason.QUEUE_FULL, Problem.POLICY_VIOLATION: Reason.SIZE}
 
 
 class House:
@@ -35,6 +40,7 @@ class House:
         taps: Taps,
         metrics: Metrics,
         now: Callable[[], float],
+        most_subscriptions: int = 100_000,
     ) -> None:
         self.pairs = pairs
         self._legs = legs
@@ -42,13 +48,18 @@ class House:
         self._metrics = metrics
         self._now = now
         self.rates = Rates(now)
+        self._unrecorded: set[Pair] = set()
+        """Pairs whose contact could not be told the present, because a required tap did not record it."""
+        self._closed = False
         self.relay = Relay(pairs, legs, inside, taps, metrics)
         self.presence = PresenceBook(pairs, self._disclose)
-        self.roster = Roster(self.relay, pairs, self.presence, states, now)
+        self.roster = Roster(self.relay, pairs, self.presence, states, now, most_subscriptions)
         self.inquiries = Inquiries(self.relay, self.presence, self._ask, now)
 
     def receive(self, envelope: Envelope) -> None:
         """Takes what came from a peer that proved the sender's domain."""
+        if self._closed:
+            return
         pair = self.relay.pair_of(envelope)
         content = envelope.content
         if envelope.side is Side.EXTERNAL and not self._within_rate(envelope, pair):
@@ -75,8 +86,11 @@ class House:
     def picture_changed(self, person: Address, sha1: str) -> None:
         """Takes note of the picture that a person has now ('' for none): another one means another card."""
         known = self.presence.published(person.bare).get(Field.PHOTO)
-        if (known.sha1 if known else "") != sha1:
-            self.inquiries.forget(person.bare)
+        if (known.sha1 if known else "") == sha1:
+            return
+        self.inquiries.picture_changed(person.bare, sha1)
+        if not sha1:
+            self.presence.publish(person.bare, {Field.PHOTO: None})
 
     def reconsider(self, envelope: Envelope) -> Envelope | None:
         """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
@@ -96,6 +110,9 @@ class House:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
         pair = self.relay.pair_of(envelope)
         content = envelope.content
+        self._metrics.queue_dropped(_name(pair), _DROPPED.get(problem, Reason.LINK_DOWN)).inc()
+        if isinstance(content, Subscription) and envelope.side is Side.EXTERNAL:
+            self.roster.undelivered(content, pair)
         if isinstance(content, Query) and envelope.side is Side.INTERNAL:
             self._metrics.bounced(pair.facts.partner, problem)
             bounce = Bounce("query", content.id, problem)
@@ -108,40 +125,58 @@ class House:
         self.relay.refuse(envelope, problem)
 
     def link_restored(self, local: str, remote: str) -> None:
-        """Tells each contact of a domain the present, and asks for his, since what was under way may be lost."""
+        """Tells each contact of a domain the present, and asks for his, since what was under way may be lost.
+
+        When it is the inside server that is back, it is asked who is there. `local` is '' for all domains at once.
+        """
         for pair in self.pairs:
             if pair.contact.domain == remote and pair.person.domain == local:
                 self.roster.resume(pair)
+            elif pair.person.domain == remote and local in ("", pair.contact.domain):
+                self.roster.ask_again(pair)
 
     def link_lost(self, local: str, remote: str) -> None:
-        """Tells our people that the contacts of a domain are gone, since nothing is heard of them any more."""
+        """Tells our people that the contacts of a domain are gone, since nothing is heard of them any more.
+
+        When it is the inside server of which nothing is heard, the contacts are told that our people are gone.
+        """
         for pair in self.pairs:
-            if pair.heard and pair.contact.domain == remote and pair.person.domain == local:
-                self._forget_heard(pair)
+            if pair.contact.domain == remote and pair.person.domain == local:
+                self.roster.forget_heard(pair)
+            elif pair.endpoints and pair.person.domain == remote and local in ("", pair.contact.domain):
+                pair.endpoints.clear()
+                self.presence.tell(pair)
+
+    def tick(self) -> None:
+        """Does what time brings: ends grants and waiting, and tells what could not be recorded; once a second."""
+        self.inquiries.expire()
+        self.reveal_again(self.pairs.ended())
+        unrecorded, self._unrecorded = self._unrecorded, set()
+        for pair in unrecorded:
+            self.presence.tell(pair)
 
     def reveal_again(self, pairs: Iterable[Pair]) -> None:
         """Tells each contact at once what a change of the policy means for him."""
         for pair in pairs:
-            pair.revoking_since = self._now()
+            pair.revoking_since = pair.revoking_since or self._now()
             self.presence.tell(pair)
 
     def say_goodbye(self, pairs: Iterable[Pair]) -> None:
         """Tells both sides of each pair that the other is gone, so that nobody looks present once nothing is heard."""
         for pair in pairs:
-            self._forget_heard(pair)
-            if pair.last is not None and pair.last.available:
-                pair.endpoints.clear()
+            self.roster.forget_heard(pair)
+            pair.endpoints.clear()
+            if pair.unsure or (pair.last is not None and pair.last.available):
                 self.presence.tell_offline(pair)
 
-    def _forget_heard(self, pair: Pair) -> None:
-        for resource in sorted(pair.heard):
-            gone = unavailable_from(pair, resource)
-            self.relay.deliver(gone, pair, gone.content)
-        pair.heard.clear()
+    def close(self) -> None:
+        """Says good-bye to everybody, and takes nothing any more."""
+        self.say_goodbye(self.pairs)
+        self._closed = True
 
     def _within_rate(self, envelope: Envelope, pair: Pair) -> bool:
         partner = pair.facts.partner
-        if partner is None or self.rates.allow(partner, envelope):
+        if partner is None or self.rates.allow(partner, envelope) or _ends_something(envelope, pair):
             return True
         self._metrics.rate_limited(partner)
         self.relay.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
@@ -154,9 +189,17 @@ class House:
             self.presence.note(pair, envelope.sender.resource, presence)
             if presence.document.available:
                 self.inquiries.learn(pair)
+        else:
+            self._heard(envelope, presence, pair)
+
+    def _heard(self, envelope: Envelope, presence: Presence, pair: Pair) -> None:
+        resource, available = envelope.sender.resource, presence.document.available
+        if available and resource not in pair.heard and len(pair.heard) >= MOST_HEARD:
+            self._metrics.rate_limited(pair.facts.partner, "table")
+        elif not (available or resource):
+            self.roster.forget_heard(pair)
         elif self.relay.pass_on(envelope, pair).decision is Decision.DELIVER:
-            keep = pair.heard.add if presence.document.available else pair.heard.discard
-            keep(envelope.sender.resource)
+            (pair.heard.add if available else pair.heard.discard)(resource)
 
     def _bounce(self, envelope: Envelope, bounce: Bounce, pair: Pair) -> None:
         """An error about presence ends here; one about a question goes to its asker (RFC 6120 section 8.3.1)."""
@@ -165,36 +208,60 @@ class House:
         elif bounce.of == "message":
             self.relay.pass_on(envelope, pair)
 
-    def _disclose(self, pair: Pair, presence: Presence) -> None:
-        """Tells a contact what he may see, unless it is what he was last told."""
+    def _disclose(self, pair: Pair, presence: Presence, again: bool) -> None:
+        """Tells a contact what he may see, unless it is what he was last told.
+
+        While something waits for him already there is nothing to do: what he is told is looked up when it goes.
+        """
+        if pair.waiting:
+            return
         envelope = Envelope(pair.alias, pair.contact, presence, Side.INTERNAL)
-        verdict = self.relay.judge(envelope, pair)
-        if not isinstance(verdict.content, Presence):
+        shown = self._view(envelope, presence, pair, again)
+        if shown is None:
             return
-        seen = verdict.content.document
-        known = OFFLINE if pair.last is None and not pair.unsure else pair.last
-        if seen == known:
-            pair.revoking_since = None
-            return
-        if self.relay.record(envelope, pair, verdict).decision is not Decision.DELIVER:
-            return
-        changed = None if known is None else differing(known, seen)
-        narrows = known is not None and not known.names <= seen.names
-        if not narrows:
-            pair.revoking_since = None
-        pair.last, pair.unsure = seen, False
-        if self.relay.deliver(envelope, pair, Presence(seen, changed=changed)):
-            self._revoked(pair)
+        if self.relay.deliver(envelope, pair, shown):
+            self._told(pair, shown)
+        else:
+            pair.waiting = True
 
     def _present(self, envelope: Envelope, pair: Pair) -> Envelope | None:
         """Gives what there is to say now in place of presence that waited."""
-        document = self.presence.presence_of(pair)
-        verdict = self.relay.judge(Envelope(pair.alias, pair.contact, Presence(document), Side.INTERNAL), pair)
-        if not isinstance(verdict.content, Presence):
+        pair.waiting = False
+        presence = Presence(self.presence.presence_of(pair))
+        shown = self._view(Envelope(pair.alias, pair.contact, presence, Side.INTERNAL), presence, pair, True)
+        if shown is None:
             return None
-        pair.last = verdict.content.document
+        self._told(pair, shown)
+        return Envelope(envelope.sender, envelope.recipient, shown, Side.INTERNAL)
+
+    def _view(self, envelope: Envelope, presence: Presence, pair: Pair, again: bool) -> Presence | None:
+        """Gives what a contact is to be told, once it is recorded; None when it is nothing new.
+
+        What is refused, or cannot be recorded, looks like nobody there: he must not go on believing what he was told.
+        """
+        if pair.facts.partner is None:
+            return None
+        verdict = self.relay.judge(envelope, pair)
+        seen = verdict.content.document if isinstance(verdict.content, Presence) else OFFLINE
+        known = OFFLINE if pair.last is None and not pair.unsure else pair.last
+        if seen == known and not again:
+            pair.revoking_since = None
+            return None
+        recorded = self.relay.record(envelope, pair, verdict).decision is Decision.DELIVER
+        if len(seen) and not recorded:  # that nothing is seen any more is recorded as well, but never held back
+            self._unrecorded.add(pair)
+            seen = OFFLINE
+            if known == OFFLINE:
+                return None
+        if known is None:
+            return Presence(seen)
+        if known.names <= seen.names:
+            pair.revoking_since = None
+        return Presence(seen, changed=known.names | seen.names | _ALWAYS if again else differing(known, seen))
+
+    def _told(self, pair: Pair, shown: Presence) -> None:
+        pair.last, pair.unsure, pair.waiting = shown.document, False, False
         self._revoked(pair)
-        return Envelope(envelope.sender, envelope.recipient, Presence(pair.last), Side.INTERNAL)
 
     def _revoked(self, pair: Pair) -> None:
         if pair.revoking_since is not None:
@@ -203,6 +270,21 @@ class House:
 
     async def _ask(self, person: Address, contact: Address, kind: QueryKind) -> PresenceDocument | None:
         return await self._legs[self._inside].ask(person, contact, kind)
+
+
+def _ends_something(envelope: Envelope, pair: Pair) -> bool:
+    """Says whether an envelope takes something back that stands: losing that would leave it standing for ever."""
+    content = envelope.content
+    if isinstance(content, Presence):
+        return not content.document.available and envelope.sender.resource in pair.heard
+    if isinstance(content, Subscription) and content.ask in (Ask.SUBSCRIBED, Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED):
+        state = pair.facts.subscription
+        return INBOUND[state, content.ask].state is not state
+    return False
+
+
+def _name(pair: Pair) -> str | None:
+    return pair.facts.partner.name if pair.facts.partner else None
 
 
 def differing(before: PresenceDocument, after: PresenceDocument) -> frozenset[Field]:

@@ -17,6 +17,8 @@ from gateway.policy.partners import Lock, Partner, Partners
 from gateway.policy.verdict import Permission
 
 NEVER = float("inf")
+FULL_SECONDS = 10.0
+"""How long a full book waits before it looks for idle pairs again: that takes a walk through all of it."""
 
 
 class Assignments(Protocol):
@@ -53,6 +55,8 @@ class Pair:
     """What the contact was last told; None when that is not known."""
     unsure: bool = False
     """True after a restart, until the contact has been told the present: he may believe what no longer holds."""
+    waiting: bool = False
+    """True while there is something to tell that waits for a link."""
     revoking_since: float | None = None
     """When a narrowing was decided that the contact has not been told yet."""
     heard: set[str] = field(factory=set)
@@ -61,7 +65,8 @@ class Pair:
     @property
     def idle(self) -> bool:
         """Says whether forgetting the pair would lose nothing that cannot be looked up again."""
-        return not self.endpoints and not self.heard and self.last in (None, OFFLINE)
+        told = self.last in (None, OFFLINE) and not (self.unsure or self.waiting or self.revoking_since)
+        return told and not self.endpoints and not self.heard
 
     @property
     def alias(self) -> Address:
@@ -101,6 +106,8 @@ class PairBook:
         self._secret = secret
         self._now = now
         self._most = most
+        self._next_end = NEVER
+        self._full_at = -NEVER
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._of_person: dict[str, dict[str, Pair]] = {}
 
@@ -128,6 +135,18 @@ class PairBook:
         """Looks the facts of a pair up again."""
         pair.facts, pair.valid_until = self._facts(pair.person, pair.contact)
         pair.permission = permission(pair.facts)
+        self._next_end = min(self._next_end, pair.valid_until)
+
+    def ended(self) -> list[Pair]:
+        """Gives the pairs for which an assignment has just ended, their facts looked up again."""
+        now = self._now()
+        if now < self._next_end:
+            return []
+        found = [pair for pair in self if pair.valid_until <= now]
+        for pair in found:
+            self.refresh(pair)
+        self._next_end = min((pair.valid_until for pair in self), default=NEVER)
+        return found
 
     def take(self, rules: Rules) -> None:
         """Puts new rules in force for every pair."""
@@ -135,23 +154,33 @@ class PairBook:
         self.epoch += 1
         for pair in self:
             self.refresh(pair)
+            pair.waiting = False
 
     def _made(self, person: Address, contact: Address) -> Pair:
         facts, until = self._facts(person, contact)
         partner = facts.partner.name if facts.partner else ""
         pair = Pair(person, contact, self._token(person, partner), facts, permission(facts), until)
-        if facts.partner is not None:
-            if len(self._pairs) >= self._most:
-                self._forget_idle()
+        if facts.partner is not None and (self._room() or facts.subscription is not State.NONE):
             self._pairs[(person, contact)] = pair
             self._of_person.setdefault(person, {})[contact] = pair
+            self._next_end = min(self._next_end, until)
         return pair
+
+    def _room(self) -> bool:
+        """Says whether one pair more may be kept; looks for idle ones to forget at most once in a while."""
+        if len(self._pairs) >= self._most and self._now() - self._full_at >= FULL_SECONDS:
+            self._full_at = self._now()
+            self._forget_idle()
+        return len(self._pairs) < self._most
 
     def _forget_idle(self) -> None:
         for pair in self:
             if pair.idle:
                 del self._pairs[(pair.person, pair.contact)]
-                del self._of_person[pair.person][pair.contact]
+                known = self._of_person[pair.person]
+                del known[pair.contact]
+                if not known:
+                    del self._of_person[pair.person]
 
     def _facts(self, person: Address, contact: Address) -> tuple[Facts, float]:
         rules, now = self.rules, self._now()

@@ -13,7 +13,8 @@ IN_PRESENCE = PRESENCE_FIELDS | {Field.DISPLAY_NAME, Field.PHOTO}
 
 _REACHABILITY = {Show.CHAT: 4, None: 3, Show.DND: 2, Show.AWAY: 1, Show.XA: 0}
 
-Disclose = Callable[[Pair, Presence], None]
+Disclose = Callable[[Pair, Presence, bool], None]
+"""Takes a pair, what there is to say, and whether to say it although it may have been said already."""
 
 
 class PresenceBook:
@@ -36,14 +37,20 @@ class PresenceBook:
 
     def publish(self, person: str, values: Mapping[Field, Any]) -> None:
         """Takes published information of a person; None withdraws a field. Every contact learns what concerns him."""
-        published = self._published.setdefault(person, {})
-        before = dict(published)
+        before = self._published.get(person, {})
+        published = dict(before)
         for name, value in values.items():
             if value is None:
                 published.pop(name, None)
             else:
                 published[name] = value
-        if published != before and not IN_PRESENCE.isdisjoint(values):
+        if published == before:
+            return
+        if published:
+            self._published[person] = published
+        else:
+            del self._published[person]
+        if not IN_PRESENCE.isdisjoint(values):
             for pair in self._pairs.of_person(person):
                 self.tell(pair)
 
@@ -51,13 +58,17 @@ class PresenceBook:
         """Gives what a person has published beside presence."""
         return self._published.get(person, {})
 
-    def tell(self, pair: Pair) -> None:
-        """Discloses the present to a contact."""
-        self._disclose(pair, Presence(self.presence_of(pair)))
+    def forget_events(self, person: str) -> None:
+        """Forgets what events have told of a person's present, because none will tell when it ends."""
+        self.publish(person, dict.fromkeys(PRESENCE_FIELDS))
+
+    def tell(self, pair: Pair, again: bool = False) -> None:
+        """Discloses the present to a contact; `again` when he asks, or may have lost what he was told."""
+        self._disclose(pair, Presence(self.presence_of(pair)), again)
 
     def tell_offline(self, pair: Pair) -> None:
         """Discloses that the person is not there, whatever the book says."""
-        self._disclose(pair, Presence(OFFLINE))
+        self._disclose(pair, Presence(OFFLINE), False)
 
     def presence_of(self, pair: Pair) -> PresenceDocument:
         """Composes what there is to say now about the person to this contact, before the policy."""

@@ -1,16 +1,22 @@
 """Subscriptions between people and contacts: RFC 6121's nine states, kept over restarts."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
+from gateway.log import Log
 from gateway.model.address import Address
-from gateway.model.envelope import Envelope, Side
+from gateway.model.envelope import Envelope, Problem, Side
 from gateway.model.subscription import INBOUND, OUTBOUND, Ask, State, Subscription
 from gateway.pairs import Pair, PairBook
 from gateway.policy.partners import Strangers
-from gateway.policy.verdict import Decision
-from gateway.presence_book import PresenceBook
+from gateway.policy.verdict import Decision, Reason
+from gateway.presence_book import PresenceBook, unavailable_from
 from gateway.relay import Relay
+
+log = Log("roster")
 
 LEARNING_SECONDS = 30.0
 """How long an answer to a probe that the gateway passed on proves a subscription that it did not know."""
@@ -20,20 +26,31 @@ class States(Protocol):
     """Is where the states are kept."""
 
     def set(self, person: Address, contact: Address, state: State) -> object:
-        """Keeps the state of two bare addresses."""
+        """Keeps the state of two bare addresses; may give a Deferred that fails when it does not last."""
+
+    def all(self) -> Iterable[tuple[Address, Address, State]]:
+        """Goes through (person, contact, state) of every pair."""
 
 
 class Roster:
     """Moves the subscription of a pair from state to state, and answers what the table answers by itself."""
 
     def __init__(
-        self, relay: Relay, pairs: PairBook, presence: PresenceBook, states: States, now: Callable[[], float]
+        self,
+        relay: Relay,
+        pairs: PairBook,
+        presence: PresenceBook,
+        states: States,
+        now: Callable[[], float],
+        most: int = 100_000,
     ) -> None:
         self._relay = relay
         self._pairs = pairs
         self._presence = presence
         self._states = states
         self._now = now
+        self._most = most
+        self._kept = Counter(contact.domain for _, contact, state in states.all() if state is not State.NONE)
         self._probed: dict[tuple[str, str], float] = {}
 
     def receive(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
@@ -50,7 +67,8 @@ class Roster:
         asked = self._probed.pop((pair.person, pair.contact), None)
         if asked is None or self._now() - asked > LEARNING_SECONDS or pair.facts.subscription.contact_watches:
             return
-        self._enter(pair, State.BOTH if pair.facts.subscription.person_watches else State.FROM)
+        asking = INBOUND[pair.facts.subscription, Ask.SUBSCRIBE].state
+        self._enter(pair, OUTBOUND[asking, Ask.SUBSCRIBED].state)
 
     def rebuild(self, pair: Pair) -> None:
         """Asks both sides, after a restart, for the presence that the subscription of a pair entitles to."""
@@ -64,9 +82,27 @@ class Roster:
     def resume(self, pair: Pair) -> None:
         """Tells a contact the present again and asks for his, after a link had broken."""
         if pair.facts.subscription.contact_watches:
+            pair.last, pair.unsure = None, True
             self.tell_all(pair)
         if pair.facts.subscription.person_watches:
             self._ask_outside(pair)
+
+    def ask_again(self, pair: Pair) -> None:
+        """Asks the inside server whether a watched person is there, after it was away."""
+        if pair.facts.subscription.contact_watches:
+            self._ask_inside(pair)
+
+    def undelivered(self, request: Subscription, pair: Pair) -> None:
+        """Takes back a contact's request that did not reach the person, so that he can ask once more."""
+        if request.ask is Ask.SUBSCRIBE and pair.facts.subscription.request_waits:
+            self._enter(pair, INBOUND[pair.facts.subscription, Ask.UNSUBSCRIBE].state)
+
+    def forget_heard(self, pair: Pair) -> None:
+        """Tells a person that every resource of a contact of which he knows is gone."""
+        for resource in sorted(pair.heard):
+            gone = unavailable_from(pair, resource)
+            self._relay.deliver(gone, pair, gone.content)
+        pair.heard.clear()
 
     def _from_person(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
         verdict = self._relay.decide(envelope, pair)
@@ -74,30 +110,37 @@ class Roster:
             if verdict.problem is not None:
                 self._relay.refuse(envelope, verdict.problem)
             return
+        before = pair.facts.subscription
         if request.ask is Ask.PROBE:
+            if not before.person_watches:
+                # Only the server of somebody who is subscribed probes (RFC 6121 section 4.3.1).
+                asking = OUTBOUND[before, Ask.SUBSCRIBE].state
+                self._enter(pair, INBOUND[asking, Ask.SUBSCRIBED].state)
             self._relay.deliver(envelope, pair, request)
             return
-        before = pair.facts.subscription
         step = OUTBOUND[before, request.ask]
         self._enter(pair, step.state)
-        if before.contact_watches and not step.state.contact_watches:
-            self._withdraw(pair)
+        self._part(pair, before)
         if step.passes:
             self._relay.deliver(envelope, pair, request)
 
     def _from_contact(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
-        if self._relay.decide(envelope, pair).decision is not Decision.DELIVER:
+        verdict = self._relay.decide(envelope, pair)
+        if verdict.decision is not Decision.DELIVER:
+            if verdict.reason is Reason.BLOCKED and request.ask is Ask.SUBSCRIBE:
+                self._accept_politely(pair)
             return
         before = pair.facts.subscription
+        if before is State.NONE and request.ask is Ask.SUBSCRIBE and not self._room(pair):
+            self._relay.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
+            return
         step = INBOUND[before, request.ask]
         self._enter(pair, step.state)
         if step.passes:
             self._relay.deliver(envelope, pair, request)
+        self._part(pair, before)
         if step.reply is not None:
             self._say(pair, step.reply)
-        if before.contact_watches and not step.state.contact_watches:
-            pair.endpoints.clear()
-            pair.last = None
         if request.ask is Ask.SUBSCRIBE:
             self._welcome(pair, step.reply is not None)
 
@@ -111,20 +154,34 @@ class Roster:
         if known:
             self.tell_all(pair)
 
+    def _accept_politely(self, pair: Pair) -> None:
+        """Where everybody is accepted at once, the blocked are too (RFC 5025 polite-block); nobody inside hears it."""
+        partner = pair.facts.partner
+        if partner and partner.strangers is Strangers.ACCEPT and self._room(pair):
+            asking = INBOUND[pair.facts.subscription, Ask.SUBSCRIBE].state
+            self._enter(pair, OUTBOUND[asking, Ask.SUBSCRIBED].state)
+            self._say(pair, Ask.SUBSCRIBED)
+            self.tell_all(pair)
+
+    def _room(self, pair: Pair) -> bool:
+        """Says whether one subscription more with this partner may be kept."""
+        partner = pair.facts.partner
+        return partner is not None and sum(self._kept[domain] for domain in partner.domains) < self._most
+
     def tell_all(self, pair: Pair) -> None:
         """Tells a subscribed contact the present from the beginning, as an answer to a probe does."""
-        pair.last, pair.unsure = None, True
-        self._presence.tell(pair)
+        self._presence.tell(pair, again=True)
 
     def _probe(self, envelope: Envelope, pair: Pair) -> None:
-        """Answers a subscribed contact from what is known, and asks inside when nothing is; others hear nothing."""
-        if self._relay.decide(envelope, pair).decision is not Decision.DELIVER or pair.facts.blocked_by_name:
-            if pair.facts.subscription.contact_watches:
-                self.tell_all(pair)
-            return
-        if pair.facts.subscription.contact_watches and pair.endpoints:
+        """Answers a subscribed contact from what is known, and asks inside when nothing is; others hear nothing.
+
+        The inside server's "unsubscribed" would deny a request that waits: that of such a contact is not asked.
+        """
+        passes = self._relay.decide(envelope, pair).decision is Decision.DELIVER
+        state = pair.facts.subscription
+        if state.contact_watches:
             self.tell_all(pair)
-        else:
+        if passes and not (pair.endpoints or pair.facts.blocked_by_name or state.request_waits):
             self._ask_inside(pair)
 
     def _ask_inside(self, pair: Pair) -> None:
@@ -137,15 +194,26 @@ class Roster:
     def _ask_outside(self, pair: Pair) -> None:
         self._relay.pass_on(Envelope(pair.person, pair.contact, Subscription(Ask.PROBE), Side.INTERNAL), pair)
 
-    def _withdraw(self, pair: Pair) -> None:
-        pair.endpoints.clear()
-        self._presence.tell_offline(pair)
-        pair.last = None
+    def _part(self, pair: Pair, before: State) -> None:
+        """Tells each side that the other is gone, as far as it has just lost the right to know more."""
+        after = pair.facts.subscription
+        if before.person_watches and not after.person_watches:
+            self.forget_heard(pair)
+        if before.contact_watches and not after.contact_watches:
+            pair.endpoints.clear()
+            self._presence.tell_offline(pair)
+            if not any(other.facts.subscription.contact_watches for other in self._pairs.of_person(pair.person)):
+                self._presence.forget_events(pair.person)
 
     def _enter(self, pair: Pair, state: State) -> None:
-        if state is not pair.facts.subscription:
-            self._states.set(pair.person, pair.contact, state)
-            self._pairs.refresh(pair)
+        before = pair.facts.subscription
+        if state is before:
+            return
+        self._kept[pair.contact.domain] += (state is not State.NONE) - (before is not State.NONE)
+        kept = self._states.set(pair.person, pair.contact, state)
+        if isinstance(kept, Deferred):
+            kept.addErrback(lambda failure: log.failure("subscription not kept", failure))
+        self._pairs.refresh(pair)
 
     def _say(self, pair: Pair, ask: Ask) -> None:
         answer = Envelope(pair.person, pair.contact, Subscription(ask), Side.INTERNAL)

@@ -70,6 +70,7 @@ class Lane:
             "remote": self.remote,
             "state": "up" if self.connection else "connecting" if self.connecting else "down",
             "queue": len(self.outbox),
+            "bytes": self.outbox.bytes,
             "oldest": self.outbox.oldest,
             "tls": (link.tls_version or "") if link else "",
             "method": self.connection.method if self.connection else "",
