@@ -3,15 +3,14 @@
 -- mod_gateway_route: every foreign domain of a host is reached at the gateway, without DNS.
 --
 -- Options, for a VirtualHost or for all of them:
---   gateway_route_host = "127.0.0.100"   the address in the gateway's [inside] listen; without it nothing changes
---   gateway_route_port = 5269
+--   gateway_route_to = "127.0.0.100:5269"         the gateway's [inside] listen; without it nothing changes
 --   gateway_route_direct = { "sister.example" }   domains that are dialled as usual
 --
 -- Prosody asks the hook "route/remote" three times: at -1 it uses a stream that exists, at -10 it looks the domain up
 -- and opens one. This stands between the two: the first is what we want, the second is what we replace.
 
-local address = module:get_option_string("gateway_route_host");
-local port = module:get_option_number("gateway_route_port", 5269);
+local place = module:get_option_string("gateway_route_to", "");
+local address, port = place:match("^%[?([^%[%]]+)%]?:(%d+)$");
 local direct = module:get_option_set("gateway_route_direct", {});
 local limit = module:get_option_number("s2s_unauthed_stanza_size_limit", 10000);
 
@@ -22,6 +21,9 @@ local portmanager = require "core.portmanager";
 local st = require "util.stanza";
 
 module:depends("s2s");
+if place ~= "" and not address then
+	error("gateway_route_to is an address and a port, like 127.0.0.100:5269");
+end
 
 local stanzas = { message = true; presence = true; iq = true };
 local errors_ns = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -56,6 +58,6 @@ module:hook("route/remote", function (event)
 	session.sendq = { { tostring(stanza), not is_answer and st.reply(stanza) } };
 	module:fire_event("s2sout-created", { session = session });
 	local listener = portmanager.get_service("s2s").listener;
-	connect(fixed_address(address, port, "tcp", {}), listener, nil, { session = session });
+	connect(fixed_address(address, tonumber(port), "tcp", {}), listener, nil, { session = session });
 	return true;
 end, -5);

@@ -9,12 +9,12 @@ network_settings = { nagle = false }
 -- Other servers talk to the gateway: port 5269 of the public address is its.
 s2s_interfaces = { "127.0.0.1" }
 
+-- Only the gateway may be on the other end of a server-to-server stream: a certificate is required, and no other
+-- authority is believed for it. These two are ignored below a VirtualHost.
+s2s_require_encryption = true
+s2s_secure_auth = true
+
 VirtualHost "corp.example"
 	modules_enabled = { "gateway_route" }
-	gateway_route_host = "127.0.0.100" -- the address in the gateway's [inside] listen
-	gateway_route_port = 5269
-
-	-- Only the gateway may be on the other end of a server-to-server stream: no other authority is believed.
-	s2s_require_encryption = true
-	s2s_secure_auth = true
+	gateway_route_to = "127.0.0.100:5269" -- the gateway's [inside] listen
 	s2s_ssl = { cafile = "/etc/prosody/gateway-ca.crt"; capath = "/nonexistent" }

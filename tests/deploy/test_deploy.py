@@ -146,6 +146,15 @@ def test_lua_files_are_lua(path: Path) -> None:
     _run(_program("luac"), "-p", str(path))
 
 
+@pytest.mark.parametrize("name", ["s2s.cfg.lua", "component.cfg.lua"])
+def test_prosody_has_nothing_to_say_against_its_configuration(name: str, tmp_path: Path) -> None:
+    whole = tmp_path / "prosody.cfg.lua"
+    before = ["run_as_root = true", 'modules_enabled = { "roster"; "saslauth"; "tls"; "disco"; "pep" }']
+    included = [f'data_path = "{tmp_path}"', f'Include "{DEPLOY / "prosody" / name}"']
+    whole.write_text("\n".join([*before, *included, ""]))
+    _run(_program("prosodyctl"), "--config", str(whole), "check", "config")
+
+
 def test_dns_configurations_are_accepted() -> None:
     _run(_program("dnsmasq"), "--test", "-C", str(DEPLOY / "dns" / "dnsmasq.conf"))
     if unbound := shutil.which("unbound-checkconf"):
