@@ -13,7 +13,7 @@ from gateway.model.envelope import Bounce, Problem, Query, QueryKind
 from gateway.model.message import ChatState, Message, MessageKind
 from gateway.model.presence import OFFLINE, Field, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.stanzas.answers import write_answer
 from gateway.protocols.xmpp.stanzas.errors import Malformed, write_malformed
 from gateway.protocols.xmpp.stanzas.messages import read_message, write_message

@@ -15,8 +15,8 @@ from gateway.demo.wire import Wire
 from gateway.errors import AddressError
 from gateway.model.address import Address, normal_domain
 from gateway.model.envelope import Problem, Query
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import StreamTerms
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.receiving import ReceivingStream

@@ -7,7 +7,7 @@ from attrs import define, field
 from OpenSSL import SSL
 
 from gateway.model.address import ascii_domain
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.events import Authenticated, AuthenticationRefused, Event, Failed, StartTls
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.receiving import ReceivingStream

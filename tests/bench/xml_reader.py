@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION
 from gateway.protocols.xmpp.reader import Reader
 from gateway.protocols.xmpp.writer import serialise

@@ -7,12 +7,12 @@ from typing import Final
 
 from attrs import define, field
 
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Authenticated, AuthenticationRefused
 from gateway.protocols.xmpp.reader import StreamOpened
 from gateway.protocols.xmpp.stream import Stream, domain_of, header_fault
-from gateway.protocols.xmpp.writer import escape_attribute
 
 _MOST_ACCEPTED: Final = 4096
 _OPENED_BY: Final = (

@@ -7,9 +7,9 @@ from typing import Final
 
 from attrs import field, frozen
 
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import escape_attribute, escape_text
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
-from gateway.protocols.xmpp.writer import escape_attribute, escape_text
 
 ERROR_TYPES: Final = {
     "item-not-found": "cancel",

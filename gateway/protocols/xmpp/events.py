@@ -4,8 +4,8 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import Outcome
-from gateway.protocols.xmpp.element import Element
 
 
 @frozen

@@ -6,9 +6,9 @@ from typing import Final
 
 from attrs import define, field
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names, sasl_external
 from gateway.protocols.xmpp.dialback import Outcome, read_condition, write_dialback
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import (
     Authenticated,
     AuthenticationRefused,

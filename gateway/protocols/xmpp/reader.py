@@ -13,8 +13,8 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.limits import Limits
 from gateway.protocols.xmpp.prolog import Prolog, TagScanner
 

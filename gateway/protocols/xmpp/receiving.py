@@ -8,9 +8,9 @@ from typing import Final
 
 from attrs import define, field
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names, sasl_external
 from gateway.protocols.xmpp.dialback import Outcome, write_dialback
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Authenticated, AuthenticationRefused, Event, StartTls, StreamTerms, Verify
 from gateway.protocols.xmpp.reader import StreamOpened
 from gateway.protocols.xmpp.server_stream import ServerStream

@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Callable
 from typing import Final
 
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import escape_text
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
-from gateway.protocols.xmpp.writer import escape_text
 
 MECHANISMS: Final = f"<mechanisms xmlns='{names.SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>"
 SUCCESS: Final = f"<success xmlns='{names.SASL}'/>"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names
 from gateway.protocols.xmpp.dialback import DialbackSecret, Outcome, read_outcome, write_dialback
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Event, Host, StreamTerms
 from gateway.protocols.xmpp.stream import Stream, domain_of
 from gateway.protocols.xmpp.stream_error import StreamError

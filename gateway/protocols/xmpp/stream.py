@@ -7,13 +7,13 @@ from typing import Final
 
 from attrs import define, field
 
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Event, Failed, PeerClosed
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, BEFORE_AUTHENTICATION, Limits
 from gateway.protocols.xmpp.reader import Reader, StreamEnded, StreamOpened, XmlFault
 from gateway.protocols.xmpp.stream_error import StreamError, read_stream_error
-from gateway.protocols.xmpp.writer import escape_attribute
 
 LANG: Final = "en"
 """What our stream headers say about texts that carry no language of their own."""

@@ -4,9 +4,9 @@ from typing import Final
 
 from attrs import field, frozen
 
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import escape_text
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
-from gateway.protocols.xmpp.writer import escape_text
 
 CONDITIONS: Final = frozenset(
     {

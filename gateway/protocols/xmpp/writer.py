@@ -3,10 +3,10 @@
 import re
 from typing import Final
 
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import UnwritableXml, escape_attribute, escape_text
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
 
-_ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME: Final = re.compile(
     "[A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef"
     "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd]"
@@ -16,42 +16,6 @@ _NAME: Final = re.compile(
 _KNOWN_NAMES: Final[set[str]] = set()
 _KNOWN_ATTRIBUTES: Final[set[str]] = set()
 _MOST_KNOWN_NAMES: Final = 1024
-
-
-class UnwritableXml(ValueError):
-    """A tree holds a character, a name or a namespace that XML 1.0 cannot express."""
-
-
-def _clean(text: str, replace_illegal: bool) -> str:
-    if replace_illegal:
-        return _ILLEGAL.sub("\ufffd", text)
-    found = _ILLEGAL.search(text)
-    if found:
-        raise UnwritableXml(f"U+{ord(found[0]):04X} cannot be written in XML")
-    return text
-
-
-def escape_text(text: str, *, replace_illegal: bool = False) -> str:
-    """Returns the string as character data; raises UnwritableXml for what XML cannot carry, or writes U+FFFD."""
-    if not text.isprintable():  # the quick test is stricter than XML: newlines and the like take the slow one
-        text = _clean(text, replace_illegal)
-        if "\r" in text:
-            return _escape(text).replace("\r", "&#13;")
-    return _escape(text) if "&" in text or "<" in text or ">" in text else text
-
-
-def escape_attribute(text: str, *, replace_illegal: bool = False) -> str:
-    """Returns the string for use between single quotes, so that it survives attribute value normalisation."""
-    if not text.isprintable():
-        text = _escape(_clean(text, replace_illegal)).replace("'", "&apos;")
-        return text.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
-    if "&" in text or "<" in text or ">" in text or "'" in text:
-        return _escape(text).replace("'", "&apos;")
-    return text
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def serialise(

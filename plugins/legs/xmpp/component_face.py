@@ -13,8 +13,8 @@ from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem
 from gateway.outbox import Outbox, OutboxLimits
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.component import ComponentStream
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.stanzas.escaping import escape_address, unescape_address
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.link import Link, LinkLimits

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.component import ComponentStream
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import (
     Authenticated,
     AuthenticationRefused,

@@ -12,7 +12,7 @@ from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, Que
 from gateway.model.message import Message
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Subscription
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer
 from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity, caps_of
 from gateway.protocols.xmpp.stanzas.errors import Malformed, bounce_of, write_bounce, write_malformed

@@ -15,8 +15,8 @@ from gateway.log import Log
 from gateway.model.address import Address, ascii_domain
 from gateway.model.envelope import Envelope, Problem, QueryKind
 from gateway.outbox import Outbox, OutboxLimits
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, Limits

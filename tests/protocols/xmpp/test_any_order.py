@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import Outcome
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import StartTls, StreamTerms, Verify
 
 from .hosts import CORP, OURS, PARTNER, SASL, STRICT, TLS, header, initiating, receiving

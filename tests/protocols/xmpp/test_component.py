@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.component import ComponentStream
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import Authenticated, AuthenticationRefused, Failed, PeerClosed
 from gateway.protocols.xmpp.stream import NotAuthenticated
 

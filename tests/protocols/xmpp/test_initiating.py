@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret, Outcome
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import (
     Authenticated,
     AuthenticationRefused,

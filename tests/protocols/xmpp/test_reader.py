@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree  # type: ignore[import-untyped]
 
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, BEFORE_AUTHENTICATION, Limits
 from gateway.protocols.xmpp.reader import Reader, StreamEnded, StreamOpened, XmlFault
 

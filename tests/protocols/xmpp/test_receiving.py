@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import Outcome
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.events import (
     Authenticated,
     AuthenticationRefused,

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree  # type: ignore[import-untyped]
 
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import UnwritableXml, escape_attribute, escape_text
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION
 from gateway.protocols.xmpp.reader import Reader
-from gateway.protocols.xmpp.writer import UnwritableXml, escape_attribute, escape_text, serialise
+from gateway.protocols.xmpp.writer import serialise
 
 HEADER = b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>"
 ILLEGAL = ["\x00", "\x0b", "\x1f", "\ud800", "\udfff", "\ufffe", "\uffff"]

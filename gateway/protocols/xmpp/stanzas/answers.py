@@ -5,14 +5,14 @@ from typing import Final
 
 from gateway.model.envelope import Bounce, Problem, Query
 from gateway.model.presence import Field, PresenceDocument
+from gateway.protocols.datetimes import write_datetime
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.caps import Disco, Identity, disco_of, write_disco
 from gateway.protocols.xmpp.stanzas.card import write_vcard4, write_vcard_temp
-from gateway.protocols.xmpp.stanzas.datetimes import write_datetime
 from gateway.protocols.xmpp.stanzas.errors import write_bounce
 from gateway.protocols.xmpp.stanzas.published import NODES, write_items
 from gateway.protocols.xmpp.stanzas.queries import Question
-from gateway.protocols.xmpp.writer import escape_attribute
 
 
 def write_answer(

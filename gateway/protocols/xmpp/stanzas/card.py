@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gateway.model.presence import Field, PostalAddress, PresenceDocument
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.datetimes import read_offset
+from gateway.protocols.element import Element
+from gateway.protocols.texts import line, tag
 from gateway.protocols.xmpp.stanzas import namespaces as ns
-from gateway.protocols.xmpp.stanzas.datetimes import read_offset
 from gateway.protocols.xmpp.stanzas.photos import read_photo, write_photo
-from gateway.protocols.xmpp.stanzas.texts import line, tag
 
 MAX_ENTRIES: Final = 8
 """Entries of one repeated kind (e-mail, telephone, link) that are taken."""

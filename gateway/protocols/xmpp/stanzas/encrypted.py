@@ -6,9 +6,10 @@ from typing import Final
 from attrs import frozen
 
 from gateway.model.message import EncryptedPayload
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
-from gateway.protocols.xmpp.writer import escape_attribute, serialise
+from gateway.protocols.xmpp.writer import serialise
 
 MAX_FORM: Final = 192 * 1024
 """Characters of one payload as written; OMEMO for a hundred devices stays below it."""

@@ -5,10 +5,10 @@ from typing import Final
 from attrs import frozen
 
 from gateway.model.envelope import Bounce, Problem
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
+from gateway.protocols.ids import clean_id
+from gateway.protocols.xml_text import escape_attribute, escape_text
 from gateway.protocols.xmpp.names import STANZA_ERRORS
-from gateway.protocols.xmpp.stanzas.ids import clean_id
-from gateway.protocols.xmpp.writer import escape_attribute, escape_text
 
 ERROR_TYPES: Final = {
     Problem.BAD_REQUEST: "modify",

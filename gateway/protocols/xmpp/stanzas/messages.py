@@ -7,16 +7,16 @@ from attrs import fields
 
 from gateway.model.envelope import Bounce
 from gateway.model.message import ChatState, Message, MessageKind
+from gateway.protocols.datetimes import read_datetime, write_datetime
+from gateway.protocols.element import Element
+from gateway.protocols.ids import clean_id, clean_language
+from gateway.protocols.texts import tag, text_of, with_text, write_texts
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.stanzas import namespaces as ns
-from gateway.protocols.xmpp.stanzas.datetimes import read_datetime, write_datetime
 from gateway.protocols.xmpp.stanzas.encrypted import ENCRYPTED, MAX_PAYLOADS, read_encrypted, write_encrypted
 from gateway.protocols.xmpp.stanzas.errors import read_bounce
-from gateway.protocols.xmpp.stanzas.ids import clean_id, clean_language
 from gateway.protocols.xmpp.stanzas.published import PublishedEvent, read_event
-from gateway.protocols.xmpp.stanzas.texts import tag, text_of, with_text, write_texts
-from gateway.protocols.xmpp.writer import escape_attribute
 
 Draft = list[Any]
 """The fields of the message that is being read, in the model's order after kind and id, and last an event."""

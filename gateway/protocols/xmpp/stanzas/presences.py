@@ -9,15 +9,15 @@ from attrs import frozen
 from gateway.model.envelope import Bounce
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
 from gateway.model.subscription import Ask, Subscription
+from gateway.protocols.datetimes import read_datetime, write_datetime
+from gateway.protocols.element import Element
+from gateway.protocols.ids import clean_id, clean_language
+from gateway.protocols.texts import line, tag, text_of, with_text, write_texts
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp import names
-from gateway.protocols.xmpp.element import Element
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.caps import Caps, read_caps, write_caps
-from gateway.protocols.xmpp.stanzas.datetimes import read_datetime, write_datetime
 from gateway.protocols.xmpp.stanzas.errors import Malformed, read_bounce
-from gateway.protocols.xmpp.stanzas.ids import clean_id, clean_language
-from gateway.protocols.xmpp.stanzas.texts import line, tag, text_of, with_text, write_texts
-from gateway.protocols.xmpp.writer import escape_attribute
 
 IDLE_STEP: Final = 900
 """Seconds to which IDLE is coarsened."""

@@ -6,13 +6,13 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from gateway.model.presence import Activity, Field, Mood, Photo, Place, PresenceDocument
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
+from gateway.protocols.texts import line, tag
+from gateway.protocols.vocabulary import GENERAL_ACTIVITIES, MOODS, PLACE_PARTS, SPECIFIC_ACTIVITIES
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.card import CARD_FIELDS, read_card, write_vcard4
 from gateway.protocols.xmpp.stanzas.photos import MAX_PHOTO, MEDIA_TYPES, read_photo, write_photo
-from gateway.protocols.xmpp.stanzas.texts import line, tag
-from gateway.protocols.xmpp.stanzas.vocabulary import GENERAL_ACTIVITIES, MOODS, PLACE_PARTS, SPECIFIC_ACTIVITIES
-from gateway.protocols.xmpp.writer import escape_attribute
 
 _ITEM: Final = "current"
 _HEX: Final = frozenset("0123456789abcdef")

@@ -7,17 +7,17 @@ from attrs import field, frozen
 
 from gateway.model.envelope import Bounce, Query, QueryKind
 from gateway.model.presence import Field
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.datetimes import read_offset
+from gateway.protocols.element import Element
+from gateway.protocols.ids import clean_id
+from gateway.protocols.texts import line
+from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.caps import Disco, read_disco
 from gateway.protocols.xmpp.stanzas.card import read_card
-from gateway.protocols.xmpp.stanzas.datetimes import read_offset
+from gateway.protocols.xmpp.stanzas.clients import CAPABILITY_FEATURES, DEVICES
 from gateway.protocols.xmpp.stanzas.errors import Malformed, read_bounce
-from gateway.protocols.xmpp.stanzas.ids import clean_id
 from gateway.protocols.xmpp.stanzas.published import NODES
-from gateway.protocols.xmpp.stanzas.texts import line
-from gateway.protocols.xmpp.stanzas.vocabulary import CAPABILITY_FEATURES, DEVICES
-from gateway.protocols.xmpp.writer import escape_attribute
 
 MAX_SECONDS: Final = 10 * 365 * 86_400
 """Seconds of inactivity that are believed."""

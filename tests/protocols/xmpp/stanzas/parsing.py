@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 
 SENDER = "alice@corp.example/desk"
 RECIPIENT = "bob@partner.example"

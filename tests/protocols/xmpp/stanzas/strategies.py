@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.model.message import ChatState, Message, MessageKind
 from gateway.model.presence import Activity, Field, Mood, Photo, Place, PostalAddress, Presence, PresenceDocument, Show
-from gateway.protocols.xmpp.stanzas.vocabulary import GENERAL_ACTIVITIES, MOODS, PLACE_PARTS, SPECIFIC_ACTIVITIES
+from gateway.protocols.vocabulary import GENERAL_ACTIVITIES, MOODS, PLACE_PARTS, SPECIFIC_ACTIVITIES
 from tests.protocols.xmpp.stanzas.parsing import NOW
 
 XML_TEXT = st.text(

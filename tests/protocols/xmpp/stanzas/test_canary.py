@@ -10,7 +10,7 @@ from gateway.model.envelope import Bounce, Query
 from gateway.model.message import Message
 from gateway.model.presence import PresenceDocument
 from gateway.model.subscription import Subscription
-from gateway.protocols.xmpp.element import Element
+from gateway.protocols.element import Element
 from gateway.protocols.xmpp.stanzas.answers import write_answer
 from gateway.protocols.xmpp.stanzas.card import write_vcard4, write_vcard_temp
 from gateway.protocols.xmpp.stanzas.errors import Malformed, write_bounce, write_malformed

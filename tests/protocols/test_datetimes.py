@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocols.xmpp.stanzas.datetimes import read_datetime, read_offset, write_datetime
+from gateway.protocols.datetimes import read_datetime, read_offset, write_datetime
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The closed vocabularies of XEP-0107 (mood), XEP-0108 (activity), XEP-0080 (places) and XEP-0030 (clients)."""
+"""The closed vocabularies of the model's Mood (XEP-0107), Activity (XEP-0108) and Place (XEP-0080)."""
 
 from typing import Final
 
@@ -51,13 +51,3 @@ PLACE_PARTS: Final = (
     "text",
 )
 """Civil elements of XEP-0080, in the order they are written; `uri` is left out because it can hold coordinates."""
-
-DEVICES: Final = frozenset({"bot", "console", "game", "handheld", "pc", "phone", "sms", "tablet", "web"})
-"""Types of the disco identity category 'client' (XMPP registrar)."""
-
-CAPABILITY_FEATURES: Final = {
-    "chat_states": "http://jabber.org/protocol/chatstates",
-    "corrections": "urn:xmpp:message-correct:0",
-    "receipts": "urn:xmpp:receipts",
-}
-"""Capabilities of the model to the disco features that say them; only what really crosses the gateway is here."""

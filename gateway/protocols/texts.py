@@ -3,9 +3,9 @@
 from typing import Final
 
 from gateway.model.presence import Texts
-from gateway.protocols.xmpp.element import Element
-from gateway.protocols.xmpp.stanzas.ids import clean_language
-from gateway.protocols.xmpp.writer import escape_text
+from gateway.protocols.element import Element
+from gateway.protocols.ids import clean_language
+from gateway.protocols.xml_text import escape_text
 
 MAX_TEXTS: Final = 16
 """Languages of one text that are taken."""
