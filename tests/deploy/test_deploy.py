@@ -18,6 +18,8 @@ from gateway.commands.render import table as rendered
 from gateway.config import load
 from gateway.errors import ConfigError
 from gateway.metrics import Metrics
+from gateway.metrics.cells import Row
+from gateway.metrics.table import Rows
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -78,6 +80,15 @@ def test_alerts_and_dashboard_select_only_labels_that_exist() -> None:
         for name, selectors in re.findall(r"\b(gateway_[a-z_]+)\{([^}]*)\}", text):
             for label in re.findall(r"([a-z_]+)\s*(?:=~|!~|!=|=)", selectors):
                 assert label in known[name], f"{name} has no label {label}: {text}"
+
+
+def test_alerts_and_dashboard_use_only_metrics_that_something_feeds() -> None:
+    source = "\n".join(path.read_text() for house in ("gateway", "plugins") for path in (ROOT / house).rglob("*.py"))
+    rows = {name: row.name.removesuffix("_total") for name, row in vars(Rows).items() if isinstance(row, Row)}
+    for text in _expressions():
+        for name in re.findall(r"\bgateway_[a-z_]+", text):
+            found = [attribute for attribute, series in rows.items() if name.removesuffix("_total") == series]
+            assert all(f".{attribute}(" in source for attribute in found), f"nothing feeds {name}"
 
 
 def test_every_alert_is_explained_where_it_says() -> None:
@@ -194,7 +205,20 @@ def test_the_table_of_levels_in_the_readme_is_the_program_s() -> None:
     assert shown == rendered(table(None))
 
 
-@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md")]), ids=lambda p: str(p.name))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md")])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_the_documents_name_exist(document: Path) -> None:
+    houses = [path for house in ("gateway", "plugins", "tests", "deploy") for path in (ROOT / house).rglob("*")]
+    known = {f"/{path.relative_to(ROOT)}" for path in [*houses, *ROOT.iterdir()]}
+    for named in re.findall(r"`([\w./]+\.(?:py|sql|lua)|[\w./]+/)`", document.read_text()):
+        ending = "/" + named.removeprefix("../").replace("plugins/.../", "plugins/legs/xmpp/").strip("/")
+        outside = ending.startswith(("/etc", "/var", "/opt", "/run", "/usr"))
+        assert outside or any(path.endswith(ending) for path in known), f"{document.name} names {named}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if "://" not in target:
