@@ -2,21 +2,11 @@
 
 import importlib.util
 import os
-import shutil
 
 import pytest
 
+from ..install_peers import missing as absent
 from .namespace import Namespace
-
-_PROGRAMS = {
-    "prosody": "prosody",
-    "ejabberdctl": "ejabberd",
-    "dnsmasq": "dnsmasq-base",
-    "ip": "iproute2",
-    "setpriv": "util-linux",
-    "mount": "mount",
-}
-"""Program to the Debian package it comes in."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,10 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def missing() -> str:
     """What keeps the lab from running here and how to get it, in one line; "" for nothing."""
-    # Prosody's resolver follows the lab's DNS views only with lua-unbound, which no program shows
-    packages = {package for program, package in _PROGRAMS.items() if shutil.which(program) is None}
+    packages = [need.package for need in absent()]
     if packages:
-        return f"interop tests left out: apt-get install {' '.join(sorted(packages | {'lua-unbound'}))}"
+        return f"interop tests left out: apt-get install {' '.join(packages)}"
     if importlib.util.find_spec("slixmpp") is None:
         return "interop tests left out: pip install slixmpp"
     if os.geteuid() != 0:
