@@ -210,4 +210,4 @@ def test_a_subscription_that_cannot_be_kept_still_counts(monkeypatch: pytest.Mon
     monkeypatch.setattr(stage.house.roster, "_states", type("Broken", (), {"set": staticmethod(broken)})())
     stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE))
     assert stage.pairs.of(ALICE, BOB).facts.subscription is State.NONE_IN
-    assert START == stage.clock.seconds()
+    assert stage.clock.seconds() == START

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
@@ -12,14 +13,16 @@ from gateway.interfaces import Surroundings
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem
-from gateway.outbox import Outbox, OutboxLimits
+from gateway.outbox import LinkClosed, Outbox, OutboxLimits
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.component import ComponentStream
 from gateway.protocols.xmpp.stanzas.escaping import escape_address, unescape_address
+from gateway.protocols.xmpp.stream import NotAuthenticated
+from gateway.protocols.xmpp.stream_error import StreamError
 from gateway.transport.connector import ConnectFailed, connect
-from gateway.transport.link import Link, LinkLimits
+from gateway.transport.link import Link
 from gateway.transport.resolver import LookupFailed
-from plugins.legs.xmpp.connection import Connection
+from plugins.legs.xmpp.connection import Connection, link_limits
 from plugins.legs.xmpp.hosts import fixed_target
 from plugins.legs.xmpp.outflow import Outflow
 
@@ -45,7 +48,10 @@ class ComponentFace:
         limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds, self._limits.queue_bytes)
         self.outbox = Outbox(limits, house.reconsider, house.undeliverable, surroundings.now)
         self.connection: Connection | None = None
+        self._trying: Connection | None = None
         self.problem = ""
+        self._lost = False
+        self._mourning: Any = None
         self._failures = 0
         self._retry: Any = None
         self._stopping = False
@@ -62,25 +68,36 @@ class ComponentFace:
     def say(self, local: str, remote: str, text: str) -> None:
         """Sends an answer that needs no policy; while the server is away nobody waits for it."""
         if self.connection is not None:
-            self._send(text)
+            with suppress(LinkClosed):
+                self._send(text)
 
     async def _call(self) -> None:
         self._retry = None
         try:
+            problem = await self._try()
+        except Exception:  # noqa: BLE001 whatever happened, it is tried again
+            log.failure("call failed")
+            problem = "an error in the gateway"
+        if problem:
+            self._failed(problem)
+
+    async def _try(self) -> str:
+        """Connects and shakes hands; gives '' or the reason why not."""
+        try:
             target = await fixed_target(self._inside.connect, False)
             sock, _, _ = await connect(self._reactor, target, self._limits.connect_seconds)
         except (LookupFailed, ConnectFailed) as failure:
-            self._failed(str(failure))
-            return
+            return str(failure)
+        if self._stopping:
+            sock.close()
+            return "the gateway stops"
         stream = ComponentStream(domain=str(self._inside.name), secret=self._inside.secret.text, now=self.clock())
-        connection = Connection(self, stream)
-        limits = LinkLimits(write_buffer=self._limits.write_buffer_bytes, stall_seconds=self._limits.stall_seconds)
-        connection.link = Link(self._reactor, sock, connection, limits)
+        stream.deadline = self.clock() + self._limits.handshake_seconds
+        connection = self._trying = Connection(self, stream)
+        connection.link = Link(self._reactor, sock, connection, link_limits(self._limits))
         connection.link.start()
         connection.flush()
-        problem = await connection.ready
-        if problem:
-            self._failed(problem)
+        return await connection.ready
 
     def _failed(self, problem: str) -> None:
         self.problem = problem
@@ -103,7 +120,13 @@ class ComponentFace:
         """Takes the component into use."""
         log.info("component connected", domain=str(self._inside.name))
         self.connection, self.problem, self._failures = connection, "", 0
+        if self._mourning is not None and self._mourning.active():
+            self._mourning.cancel()
         self.outbox.opened(self._transmit)
+        if self._lost:
+            self._lost = False
+            for domain in sorted(self._domains):
+                self.house.link_restored("", domain)
 
     def take(self, connection: Connection, element: Element) -> None:
         """Takes a stanza that one of our people sends to an escaped outside address."""
@@ -119,6 +142,8 @@ class ComponentFace:
             self.dialect.refuse(sender, recipient, element, Problem.ITEM_NOT_FOUND)
         except Exception:  # noqa: BLE001 one bad stanza hurts one stanza
             log.failure("stanza failed")
+            self._metrics.errors().inc()
+            self.dialect.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
 
     def _outside(self, recipient: str) -> Address:
         """Gives the contact behind an escaped address; raises AddressError when it hides no person."""
@@ -131,7 +156,7 @@ class ComponentFace:
         return contact
 
     def _escaped(self, address: Address) -> str:
-        return escape_address(address, self._inside.name) if address.local else str(address)
+        return str(address) if address.domain == self._inside.name else escape_address(address, self._inside.name)
 
     def _transmit(self, envelope: Envelope) -> None:
         text = self.dialect.write(envelope, self._escaped(envelope.sender), envelope.recipient)
@@ -139,17 +164,31 @@ class ComponentFace:
             self._send(text)
 
     def _send(self, text: str) -> None:
-        if self.connection is not None:
+        if self.connection is None:
+            raise LinkClosed
+        try:
             self.connection.stream.send(text)
-            self.outflow.mark(self.connection)
+        except NotAuthenticated:
+            self.connection = None
+            raise LinkClosed from None
+        self.outflow.mark(self.connection)
 
     def gone(self, connection: Connection) -> None:
-        """Keeps what is to come, and connects again."""
-        if self.connection is connection:
-            self.connection = None
-            self.outbox.closed()
+        """Keeps what is to come, and connects again; if that takes long, our people are gone for their contacts."""
+        self.outflow.forget(connection)
+        if connection is not self._trying:
+            return
+        self._trying = self.connection = None
+        self.outbox.closed()
+        if connection.stream.deadline is None and not self._stopping:
             log.warn("component lost", detail=GatewayError(connection.reason))
+            self._lost = True
+            self._mourning = self._reactor.callLater(self._limits.presence_seconds, self._mourned)
             self._call_later()
+
+    def _mourned(self) -> None:
+        for domain in sorted(self._domains):
+            self.house.link_lost("", domain)
 
     def start_tls(self, connection: Connection) -> None:
         """A component has no TLS of its own (XEP-0114)."""
@@ -163,6 +202,9 @@ class ComponentFace:
     def tick(self) -> None:
         """Looks after the connection and the queue."""
         self.outbox.expire()
+        if self._trying is not None and self._trying.stream.expired(self.clock()):
+            self._trying.end(StreamError("connection-timeout"))
+            self._trying.link.close()
         if self.connection is not None and self.clock() - self.connection.heard_at > self._limits.ping_seconds:
             self.connection.stream.send_whitespace()
             self.connection.flush()
@@ -170,7 +212,8 @@ class ComponentFace:
     async def stop(self) -> None:
         """Closes the stream."""
         self._stopping = True
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
-        if self.connection is not None:
-            self.connection.end()
+        for call in (self._retry, self._mourning):
+            if call is not None and call.active():
+                call.cancel()
+        if self._trying is not None:
+            self._trying.end()

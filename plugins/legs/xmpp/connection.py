@@ -22,7 +22,7 @@ from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.receiving import ReceivingStream
 from gateway.protocols.xmpp.stream_error import StreamError
 from gateway.transport.certificate import PeerCertificate
-from gateway.transport.link import Link
+from gateway.transport.link import Link, LinkLimits
 from plugins.legs.xmpp.outflow import Outflow
 
 AnyStream = ReceivingStream | InitiatingStream | ComponentStream
@@ -76,6 +76,8 @@ class Connection:
     """How the pair was authenticated."""
     proof_ends: float = float("inf")
     """Posix seconds at which the peer's certificate ends; a stream does not outlive it (RFC 6120 section 13.7.2.3)."""
+    ended_at: float | None = None
+    """Monotonic seconds at which we closed our side of the stream."""
     place: str = ""
     """The peer's IP address, whose place at the listener is given back."""
     release: Any = None
@@ -87,13 +89,15 @@ class Connection:
         outflow.reading = True
         self.heard_at = now = owner.clock()
         take = owner.take
-        for event in self.stream.receive(chunk, now):
-            if event.__class__ is Element:
-                take(self, event)
-            else:
-                self._happened(event)
-        self.flush()
-        outflow.flush()
+        try:
+            for event in self.stream.receive(chunk, now):
+                if event.__class__ is Element:
+                    take(self, event)
+                else:
+                    self._happened(event)
+            self.flush()
+        finally:
+            outflow.flush()
 
     def tls_established(self, certificate: PeerCertificate | None) -> None:
         """Goes on inside TLS."""
@@ -127,6 +131,7 @@ class Connection:
     def end(self, error: StreamError | None = None) -> None:
         """Closes the stream; without an error the peer may finish what it is saying."""
         self.clean = self.clean or error is None
+        self.ended_at = self.owner.clock() if self.ended_at is None else self.ended_at
         self.reason = self.reason or (error.condition if error else "closed")
         self.stream.close(error)
         self.flush()
@@ -156,3 +161,8 @@ class Connection:
         """Tells who waits for `ready`, once."""
         if not self.ready.called:
             self.ready.callback(outcome)
+
+
+def link_limits(limits: Any) -> LinkLimits:
+    """Gives the bounds of a link as `[limits]` of the configuration sets them."""
+    return LinkLimits(limits.write_buffer_bytes, limits.stall_seconds, limits.handshake_seconds)

@@ -55,7 +55,14 @@ class Lane:
     @property
     def spent(self) -> bool:
         """Says whether the lane can be forgotten."""
-        return not (self.connection or self.connecting or self.retry or self.wanted)
+        return not (self.connection or self.connecting or self.retry or self.broken or self.wanted)
+
+    def stop(self) -> None:
+        """Cancels what it was going to do later."""
+        for call in (self.retry, self.mourning):
+            if call is not None and call.active():
+                call.cancel()
+        self.retry = self.mourning = None
 
     def delay(self, first: float, most: float, chance: float) -> float:
         """Gives the seconds until the next attempt: doubling, bounded, with jitter (`chance` from 0 to 1)."""

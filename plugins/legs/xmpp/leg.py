@@ -149,10 +149,15 @@ class XmppLeg:
             face.accepted(sock, peer, listener.release, direct_tls)
 
         per_address = limits.connections_per_address if bounded else limits.connections
-        listener = Listener(self._reactor, where.host, where.port, accepted, per_address, limits.connections)
+        listener = Listener(
+            self._reactor, where.host, where.port, accepted, per_address, limits.connections, self._refused
+        )
         listener.start()
         self._listeners.append(listener)
         log.info("listening", side=face.name, host=where.host, port=where.port)
+
+    def _refused(self, cause: str) -> None:
+        self._surroundings.metrics.rate_limited(None, "address" if cause == "per_address" else "connections")
 
     def _resolver(self, anywhere: bool) -> Resolver:
         found = self._resolvers.get(anywhere)
@@ -173,8 +178,13 @@ class XmppLeg:
         self.inside.say(local, remote, text)
 
     def _look_after(self) -> None:
-        self.outside.tick()
-        self.inside.tick()
+        """Looks after both faces; a fault must not stop the timer, for nothing else ends what has waited too long."""
+        for face in (self.outside, self.inside):
+            try:
+                face.tick()
+            except Exception:  # noqa: BLE001
+                log.failure("tick failed")
+                self._surroundings.metrics.errors().inc()
 
 
 def _any_address(address: str) -> bool:

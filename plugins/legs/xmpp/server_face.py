@@ -3,6 +3,7 @@
 import random
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,29 +14,32 @@ from gateway.errors import AddressError, GatewayError
 from gateway.interfaces import Surroundings
 from gateway.log import Log
 from gateway.model.address import Address, ascii_domain
-from gateway.model.envelope import Envelope, Problem, QueryKind
-from gateway.outbox import Outbox, OutboxLimits
+from gateway.model.envelope import Envelope, Problem
+from gateway.outbox import LinkClosed, Outbox, OutboxLimits
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret
 from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, Limits
 from gateway.protocols.xmpp.receiving import ReceivingStream
-from gateway.protocols.xmpp.stanzas.queries import write_query
+from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
 from gateway.transport.connector import ConnectFailed, connect
-from gateway.transport.link import Link, LinkLimits
+from gateway.transport.link import Link
 from gateway.transport.resolver import LookupFailed, Target
-from plugins.legs.xmpp.connection import Connection
+from plugins.legs.xmpp.connection import Connection, link_limits
 from plugins.legs.xmpp.hosts import SideHost
 from plugins.legs.xmpp.lane import Lane
 from plugins.legs.xmpp.outflow import Outflow
+from plugins.legs.xmpp.pulse import Pulse
 from plugins.legs.xmpp.verifying import Verifier
 
 log = Log("xmpp")
 
 SLEEPY_SECONDS = 10.0
 """Silence after which a stream gives back the memory that it can do without."""
+CLOSE_SECONDS = 10.0
+"""How long a peer may take to close its side of a stream (RFC 6120 section 4.4)."""
 SMALL = 2500
 """Characters of a stanza that every peer takes: 10 000 bytes at the least (RFC 6120 section 13.12)."""
 MOST_REDIRECTS = 2
@@ -65,7 +69,7 @@ class ServerFace:
         self.connections: set[Connection] = set()
         self.lanes: dict[tuple[str, str], Lane] = {}
         self._verifier = Verifier(self)
-        self._pinging: dict[tuple[str, str], list[Deferred[None]]] = {}
+        self._pulse = Pulse(self, self._limits, self._metrics)
         self.stopping = False
 
     # -- out ------------------------------------------------------------------------------------------------------
@@ -82,11 +86,12 @@ class ServerFace:
     def say(self, local: str, remote: str, text: str) -> None:
         """Sends an answer that needs no policy, if a stream is up; nobody waits for it otherwise."""
         lane = self.lane(_domain(local), _domain(remote))
-        if lane.connection is not None:
-            self._send(lane.connection, text)
-        else:
-            lane.keep_text(text)
-            self.call(lane)
+        with suppress(LinkClosed):
+            if lane.connection is not None:
+                self._send(lane.connection, text)
+                return
+        lane.keep_text(text)
+        self.call(lane)
 
     def lane(self, local: str, remote: str) -> Lane:
         """Gives the way out for a pair of domains."""
@@ -165,6 +170,8 @@ class ServerFace:
         self._metrics.link_events(lane.partner, "xmpp", "failed", "dns" if problem is NOT_FOUND else "refused").inc()
         lane.retry = self.reactor.callLater(seconds, self._again, lane)
         lane.outbox.failed(problem)
+        if lane.failures == 1:
+            self._mourn(lane)
 
     def _again(self, lane: Lane) -> None:
         lane.retry = None
@@ -189,9 +196,9 @@ class ServerFace:
 
     def _joined(self, sock: socket.socket, stream: Any) -> Connection:
         connection = Connection(self, stream)
-        limits = LinkLimits(write_buffer=self._limits.write_buffer_bytes, stall_seconds=self._limits.stall_seconds)
-        connection.link = Link(self.reactor, sock, connection, limits)
+        connection.link = Link(self.reactor, sock, connection, link_limits(self._limits))
         connection.heard_at = connection.used_at = self.clock()
+        stream.deadline = self.clock() + self._limits.handshake_seconds
         self.connections.add(connection)
         connection.link.start()
         return connection
@@ -210,6 +217,8 @@ class ServerFace:
             self.dialect.refuse(sender, recipient, element, Problem.JID_MALFORMED)
         except Exception:  # noqa: BLE001 one bad stanza hurts one stanza
             log.failure("stanza failed")
+            self._metrics.errors().inc()
+            self.dialect.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
 
     # -- what connections tell ---------------------------------------------------------------------------------------
 
@@ -232,18 +241,17 @@ class ServerFace:
         self._metrics.link_events(lane.partner, "xmpp", "opened", "").inc()
         if lane.connection is None and connection.stream.may_send(event.local, event.remote):
             self._opened(lane, connection)
+        elif lane.broken:
+            self.call(lane)
 
     def _opened(self, lane: Lane, connection: Connection) -> None:
         lane.connection, lane.failures, lane.problem = connection, 0, ""
-        for call in (lane.retry, lane.mourning):
-            if call is not None and call.active():
-                call.cancel()
-        lane.retry = lane.mourning = None
+        lane.stop()
         lane.opened_at = self.now()
         lane.outbox.opened(partial(self._transmit, connection))
         for text in lane.take_texts():
-            self._send(connection, text)
-        if lane.broken and self.name == "outside":
+            self.say(lane.local, lane.remote, text)
+        if lane.broken:
             self.house.link_restored(lane.local, lane.remote)
         lane.broken = False
 
@@ -256,11 +264,15 @@ class ServerFace:
 
     def _send(self, connection: Connection, text: str) -> None:
         connection.used_at = self.clock()
-        connection.stream.send(text)
+        try:
+            connection.stream.send(text)
+        except NotAuthenticated:
+            self._detach(connection)
+            raise LinkClosed from None
         self.outflow.mark(connection)
 
     def verify(self, connection: Connection, event: Verify) -> None:
-        """Has a dialback key verified."""
+        """Has a key verified."""
         self._verifier.verify(connection, event)
 
     def verified(self, connection: Connection, event: VerifyAnswer) -> None:
@@ -280,14 +292,19 @@ class ServerFace:
             peer=stream.remote or "",
             detail=GatewayError(connection.reason),
         )
+        self._detach(connection)
         for lane in self._lanes_of(connection):
-            if lane.connection is connection:
-                lane.connection = lane.opened_at = None
-                lane.outbox.closed()
             if not (connection.clean or self.stopping):
                 self._mourn(lane)
             if len(lane.outbox):
                 self.call(lane)
+
+    def _detach(self, connection: Connection) -> None:
+        """Takes a connection that carries nothing any more out of use; it may yet finish what it is saying."""
+        for lane in self._lanes_of(connection):
+            if lane.connection is connection:
+                lane.connection = lane.opened_at = None
+                lane.outbox.closed()
 
     def _lanes_of(self, connection: Connection) -> Iterator[Lane]:
         stream = connection.stream
@@ -318,14 +335,18 @@ class ServerFace:
             self._look_after(connection, now)
         for lane in list(self.lanes.values()):
             lane.outbox.expire()
+            coalesced, lane.outbox.coalesced = lane.outbox.coalesced, 0
+            self._metrics.presence_coalesced(lane.partner).inc(coalesced)
             if lane.connection is not None:
-                self._ping(lane, lane.connection, now)
+                self._pulse.feel(lane, lane.connection, now)
             elif lane.spent:
-                del self.lanes[(lane.local, lane.remote)]
+                self.lanes.pop((lane.local, lane.remote), None)
 
     def _look_after(self, connection: Connection, now: float) -> None:
         stream = connection.stream
-        if stream.expired(now):
+        if connection.ended_at is not None and now - connection.ended_at > CLOSE_SECONDS:
+            connection.link.abort("the peer does not close")
+        elif stream.expired(now):
             connection.end(StreamError("connection-timeout"))
             connection.link.close()
         elif connection.proof_ends < self.now():
@@ -335,39 +356,21 @@ class ServerFace:
         elif now - connection.heard_at > SLEEPY_SECONDS:
             stream.hibernate()
 
-    def _ping(self, lane: Lane, connection: Connection, now: float) -> None:
-        """Finds out whether a silent link is alive (XEP-0199); a peer that never answers is not judged by that."""
-        if lane.pinged_at is not None and now - lane.pinged_at > self._limits.ping_timeout_seconds:
-            lane.pinged_at = None
-            if lane.answers_pings:
-                connection.reason = "no answer to a ping"
-                connection.link.abort(connection.reason)
-        elif lane.pinged_at is None and now - max(connection.heard_at, connection.used_at) >= self._limits.ping_seconds:
-            lane.pinged_at = now
-            used = connection.used_at
-            self._send(connection, write_query(QueryKind.PING, "ping", lane.local, lane.remote))
-            connection.used_at = used
-
     def ping(self, local: str, remote: str) -> "Deferred[None]":
         """Pings a domain and fires when it answers; connects first if need be."""
-        waiting: Deferred[None] = Deferred()
-        self._pinging.setdefault((local, remote), []).append(waiting)
-        self.say(local, remote, write_query(QueryKind.PING, "ping", local, remote))
-        return waiting
+        return self._pulse.ping(local, remote)
 
     def ponged(self, local: str, remote: str) -> None:
-        """Takes note that a domain has answered a ping, whatever it answered."""
-        for waiting in self._pinging.pop((local, remote), []):
-            if not waiting.called:
-                waiting.callback(None)
-        lane = self.lanes.get((local, remote))
-        if lane is not None and lane.pinged_at is not None:
-            lane.answers_pings, lane.pinged_at = True, None
-            if lane.connection is not None:
-                lane.connection.heard_at = self.clock()
+        """Takes note that a domain has answered a ping."""
+        self._pulse.ponged(local, remote, self.lanes.get((local, remote)))
 
     def policy_changed(self) -> None:
-        """Closes the streams of pairs that are no longer to be connected."""
+        """Closes the streams of pairs that are no longer to be connected, and forgets what waits for them."""
+        for lane in list(self.lanes.values()):
+            if self.host.terms(lane.local, lane.remote) is None:
+                del self.lanes[(lane.local, lane.remote)]
+                lane.stop()
+                lane.outbox.clear(NOT_FOUND)
         for connection in list(self.connections):
             if isinstance(connection.stream, InitiatingStream | ReceivingStream):
                 connection.stream.policy_changed()
@@ -377,9 +380,7 @@ class ServerFace:
         """Closes every stream, lets the last words out, and gives up after a moment."""
         self.stopping = True
         for lane in self.lanes.values():
-            for call in (lane.retry, lane.mourning):
-                if call is not None and call.active():
-                    call.cancel()
+            lane.stop()
         for connection in list(self.connections):
             connection.end()
 
