@@ -2,16 +2,20 @@
 
 from gateway.config.building import Config, PartnerRoute
 from gateway.config.changes import changes, restart_needed
+from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.loading import load
-from gateway.config.sections import (
-    InsideComponent,
-    InsideServer,
-    Limits,
-    MetricsPage,
-    OutsideXmpp,
-    Tls,
+from gateway.config.sections import Limits, MetricsPage, Tls
+from gateway.config.values import (
+    Addresses,
+    Auth,
+    Endpoint,
+    InsideAuth,
+    LogLevel,
+    Secret,
+    SipTransport,
+    Targets,
+    Trust,
 )
-from gateway.config.values import Addresses, Auth, Endpoint, InsideAuth, LogLevel, Secret, Targets, Trust
 
 __all__ = [
     "Addresses",
@@ -21,12 +25,15 @@ __all__ = [
     "InsideAuth",
     "InsideComponent",
     "InsideServer",
+    "InsideSip",
     "Limits",
     "LogLevel",
     "MetricsPage",
+    "OutsideSip",
     "OutsideXmpp",
     "PartnerRoute",
     "Secret",
+    "SipTransport",
     "Targets",
     "Tls",
     "Trust",

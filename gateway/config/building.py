@@ -7,18 +7,16 @@ from typing import Generic, TypeVar
 
 from attrs import define, field, frozen
 
+from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.lines import TomlPath
 from gateway.config.reading import Reading, toml
 from gateway.config.sections import (
     Assigned,
     File,
     Gateway,
-    InsideComponent,
-    InsideServer,
     Level,
     Limits,
     MetricsPage,
-    OutsideXmpp,
     Partnership,
     Tls,
 )
@@ -56,8 +54,9 @@ class Config:
     path: Path
     gateway: Gateway
     tls: Tls
-    inside: InsideServer | InsideComponent
+    inside: InsideServer | InsideComponent | InsideSip
     xmpp: OutsideXmpp
+    sip: OutsideSip
     limits: Limits
     metrics: MetricsPage
     default_level: str
@@ -150,7 +149,7 @@ class Builder:
 
     def _check_inside(self) -> None:
         inside = self._file.inside
-        if not isinstance(inside, InsideServer):
+        if not isinstance(inside, InsideServer | InsideSip):
             return
         targets = inside.connect
         for name in targets.by_domain:

@@ -21,6 +21,7 @@ _SECTIONS: Mapping[str, str] = {
     "tls": "tls",
     "inside": "inside",
     "xmpp": "outside.xmpp",
+    "sip": "outside.sip",
     "limits": "limits",
     "metrics": "metrics",
 }

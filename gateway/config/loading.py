@@ -103,6 +103,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         tls=file.tls,
         inside=file.inside,
         xmpp=file.outside.xmpp,
+        sip=file.outside.sip,
         limits=file.limits,
         metrics=file.metrics,
         default_level=default,

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import sections
+from gateway.config import legs, sections
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -25,9 +25,11 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[gateway]", sections.Gateway, True),
     ("[tls]", sections.Tls, True),
     ("[[tls.extra]]", sections.TlsExtra, False),
-    ("[inside]", sections.InsideServer, True),
-    ("[inside]", sections.InsideComponent, False),
-    ("[outside.xmpp]", sections.OutsideXmpp, True),
+    ("[inside]", legs.InsideServer, True),
+    ("[inside]", legs.InsideComponent, False),
+    ("[inside]", legs.InsideSip, False),
+    ("[outside.xmpp]", legs.OutsideXmpp, True),
+    ("[outside.sip]", legs.OutsideSip, True),
     ("[defaults]", sections.Defaults, True),
     ("[levels.supplier]", sections.Level, False),
     ("[locks]", sections.Locks, True),
@@ -40,7 +42,7 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
 """(header, class, whether the table stands in force) in the order of the file."""
 
 
-def sample(every: bool = False, inside: type = sections.InsideServer) -> str:
+def sample(every: bool = False, inside: type = legs.InsideServer) -> str:
     """Gives the text of the sample; with `every`, each setting stands in force, for one kind of inside server."""
     parts = [_HEAD]
     for header, kind, stands in _TABLES:

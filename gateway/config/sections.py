@@ -2,33 +2,25 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
 
 from attrs import field, frozen
 
+from gateway.config.describing import says
+from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.values import (
     Addresses,
     Auth,
     Domain,
     Endpoint,
-    InsideAuth,
     LevelName,
     LogLevel,
-    Nameserver,
     Pin,
-    Secret,
-    Targets,
     Trust,
 )
 from gateway.model.address import Address
 from gateway.model.presence import Field
 from gateway.policy.access_level import CUSTOM_RANK, Member, Network
 from gateway.policy.partners import USUAL_MODALITIES, Modality, Rates, Strangers
-
-
-def says(sentence: str, example: str = "", least: float | None = None, restart: bool = False) -> Mapping[str, Any]:
-    """Describes a setting: its sentence, an example in TOML, its least value, whether a change needs a restart."""
-    return {"sentence": sentence, "example": example, "least": least, "restart": restart}
 
 
 @frozen(kw_only=True)
@@ -83,107 +75,6 @@ class Tls:
         """Gives the certificate and key files for one of our domains."""
         chosen = next((extra for extra in self.extra if extra.domain == domain), self)
         return chosen.certificate, chosen.key
-
-
-@frozen(kw_only=True)
-class InsideServer:
-    """Our own XMPP server, which hands all foreign domains to the gateway server to server."""
-
-    KIND: ClassVar[str] = "xmpp-server"
-
-    kind: str = field(
-        metadata=says('How the gateway joins it: "xmpp-server" or "xmpp-component".', '"xmpp-server"', restart=True)
-    )
-    connect: Targets = field(
-        metadata=says(
-            'Where our server listens for other servers: "host:port", or { "corp.example" = "host:port", ... }.',
-            '"127.0.0.1:5269"',
-            restart=True,
-        )
-    )
-    listen: tuple[Endpoint, ...] = field(
-        metadata=says("Where our server finds the gateway instead of the world.", '["127.0.0.100:5269"]', restart=True)
-    )
-    auth: InsideAuth = field(
-        default=InsideAuth.MINTED,
-        metadata=says(
-            "How the gateway proves foreign domains to our server: minted (certificates of its own) or dialback.",
-            restart=True,
-        ),
-    )
-    ca: Trust = field(
-        default=Trust(),
-        metadata=says(
-            'Who vouches for our server: "system", a PEM file, or "none" when pins alone decide.',
-            '"system"',
-            restart=True,
-        ),
-    )
-    pins: frozenset[Pin] = field(
-        default=frozenset(),
-        metadata=says("Public keys that our server may have.", f'["sha256:{"0" * 64}"]', restart=True),
-    )
-    authority: Path | None = field(
-        default=None,
-        metadata=says(
-            "Folder of the inside authority, whose ca.crt our server trusts; default: inside-ca in the state folder.",
-            '"/var/lib/gateway/inside-ca"',
-            restart=True,
-        ),
-    )
-
-
-@frozen(kw_only=True)
-class InsideComponent:
-    """Our own XMPP server, to which the gateway connects as a component (XEP-0114)."""
-
-    KIND: ClassVar[str] = "xmpp-component"
-
-    kind: str = field(
-        metadata=says('How the gateway joins it: "xmpp-server" or "xmpp-component".', '"xmpp-component"', restart=True)
-    )
-    connect: Endpoint = field(
-        metadata=says(
-            "Where our server listens for components; there is no TLS, keep it local.", '"127.0.0.1:5347"', restart=True
-        )
-    )
-    name: Domain = field(
-        metadata=says(
-            "The component's domain; bob@partner.example is bob\\40partner.example at it.",
-            '"gateway.corp.example"',
-            restart=True,
-        )
-    )
-    secret: Secret = field(
-        metadata=says(
-            'The shared secret: a text, { file = "..." }, or { credential = "..." } from systemd.',
-            '{ credential = "component" }',
-            restart=True,
-        )
-    )
-
-
-@frozen(kw_only=True)
-class OutsideXmpp:
-    """XMPP towards partners."""
-
-    listen: tuple[Endpoint, ...] = field(
-        default=(Endpoint("::", 5269),), metadata=says("Where partners connect, with STARTTLS.", restart=True)
-    )
-    listen_tls: tuple[Endpoint, ...] = field(
-        default=(),
-        metadata=says("Where partners connect with TLS from the first byte (XEP-0368).", '["[::]:5270"]', restart=True),
-    )
-    dns: tuple[Nameserver, ...] = field(
-        default=(), metadata=says("DNS servers; default: those of resolv.conf.", '["192.0.2.53"]', restart=True)
-    )
-
-
-@frozen(kw_only=True)
-class Outside:
-    """The legs towards partners."""
-
-    xmpp: OutsideXmpp = field(factory=OutsideXmpp, metadata=says("XMPP towards partners."))
 
 
 @frozen(kw_only=True)
@@ -378,7 +269,7 @@ class File:
 
     gateway: Gateway | None = None
     tls: Tls | None = None
-    inside: InsideServer | InsideComponent | None = None
+    inside: InsideServer | InsideComponent | InsideSip | None = None
     outside: Outside = field(factory=Outside)
     defaults: Defaults = field(factory=Defaults)
     levels: Mapping[str, Level] = field(factory=dict)

@@ -45,6 +45,14 @@ class InsideAuth(Enum):
     """By answering the inside server's call back (XEP-0220)."""
 
 
+class SipTransport(Enum):
+    """Says how SIP travels on the inside; towards partners it is always TLS with both certificates."""
+
+    TLS = "tls"
+    TCP = "tcp"
+    UDP = "udp"
+
+
 class Auth(Enum):
     """Says by what a partner may prove its domain."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.config import InsideComponent, InsideServer, load
+from gateway.config import InsideComponent, InsideServer, InsideSip, load
 from gateway.config.sample import sample
 from gateway.errors import ConfigError
 
@@ -40,7 +40,7 @@ VALUES = [
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([InsideServer, InsideComponent]), st.integers(0, 200), st.sampled_from(VALUES))
+@given(st.sampled_from([InsideServer, InsideComponent, InsideSip]), st.integers(0, 200), st.sampled_from(VALUES))
 def test_any_value_anywhere_is_accepted_or_refused_in_words(
     tmp_path: Path, inside: type, place: int, value: str
 ) -> None:

@@ -133,7 +133,7 @@ HOUSES = [
     (
         'kind = "xmpp-server"',
         'kind = "xmpp-servr"',
-        'needs kind = "xmpp-server" or "xmpp-component". Did you mean "xmpp-s',
+        'needs kind = "xmpp-server" or "xmpp-component" or "sip". Did you mean "xmpp-s',
     ),
     ('kind = "xmpp-server"', "", 'gateway.toml:9: [inside] needs kind = "xmpp-server" or "xmpp-component"'),
     ('kind = "xmpp-server"', 'kind = "xmpp-server"\nname = "x"', 'gateway.toml:11: unknown key "name" in [inside]'),

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from gateway.config import InsideComponent, InsideServer, load, sections
+from gateway.config import InsideComponent, InsideServer, InsideSip, load, sections
 from gateway.config.sample import sample
 
 COMMITTED = Path(__file__).parents[2] / "deploy" / "gateway.toml"
@@ -22,7 +22,7 @@ def test_the_sample_is_a_configuration() -> None:
     assert dict(config.partners.by_name) == {}
 
 
-@pytest.mark.parametrize("inside", [InsideServer, InsideComponent])
+@pytest.mark.parametrize("inside", [InsideServer, InsideComponent, InsideSip])
 def test_every_setting_of_the_sample_is_accepted(tmp_path: Path, inside: type) -> None:
     (tmp_path / "component").write_text("canary")
     text = sample(every=True, inside=inside).replace('["corp.example"]', '["corp.example", "chat.corp.example"]')
