@@ -1,0 +1,1 @@
+"""SIP bytes and model, both ways: sans-IO."""

@@ -1,0 +1,167 @@
+"""The first line and the headers of a message, taken apart (RFC 3261 sections 7.1 to 7.3)."""
+
+import re
+from typing import Final
+
+from attrs import define, field, frozen
+
+from gateway.protocols.sip.headers import TOKEN, header_key, whole_number
+from gateway.protocols.sip.message import Message, Request, Response
+from gateway.protocols.sip.names import SINGLE
+from gateway.protocols.sip.validation import Problem
+
+_FOLD: Final = re.compile(rb"\r\n[ \t]+")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_ESCAPED: Final = re.compile(r"\\[\x00-\x7f]")
+_REQUEST_LINE: Final = re.compile(rf"({TOKEN.pattern}) ([!-~]+) ([!-~]+)")
+_STATUS_LINE: Final = re.compile(r"(?i:SIP/2\.0) ([1-6][0-9]{2}) (.*)", re.DOTALL)
+_VERSION: Final = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
+
+
+@frozen
+class Limits:
+    """Bounds on one message, in bytes unless it says otherwise."""
+
+    start_line: int = 2 * 1024
+    """Of the first line; a longer one is answered with 414."""
+    head_bytes: int = 32 * 1024
+    """Of the first line and all headers."""
+    headers: int = 128
+    """Header lines, number."""
+    body_bytes: int = 64 * 1024
+    """Of the body; more is answered with 513."""
+    lenient: bool = False
+    """Accepts white space before the colon and control characters escaped in quoted strings, as RFC 3261 section 25 does.
+
+    Both have been ways to smuggle a header past another reader, and no known client sends them.
+    """
+
+
+@define
+class Head:
+    """Is all of a message but its body; `problem` is the first thing that is wrong with it."""
+
+    message: Message
+    length: int | None = None
+    """What Content-Length says, None when it is missing or cannot be believed."""
+    length_said: bool = False
+    """Whether there was a Content-Length at all."""
+    unsafe: str | None = None
+    """Why another reader might see other messages here: a stream ends."""
+    problem: Problem | None = None
+    _seen: set[str] = field(factory=set)
+
+    def wrong(self, text: str, status: int = 400) -> None:
+        """Notes a problem unless an earlier one is known."""
+        if self.problem is None:
+            self.problem = Problem(status, text)
+
+
+def read_head(octets: bytes, limits: Limits) -> Head:
+    """Takes the bytes in front of the empty line apart; never raises, what is wrong is noted in the head."""
+    first, lines = _lines(octets)
+    head = _first_line(first or "", limits)
+    if first is None:
+        head.wrong("the first line is not UTF-8")
+    if octets.count(b"\r\n") != octets.count(b"\r") or octets.count(b"\r\n") != octets.count(b"\n"):
+        head.unsafe = "a bare CR or LF in a header"
+    elif octets.count(b"\r\n") > limits.headers:
+        head.unsafe = "too many headers"
+    elif len(octets) > limits.head_bytes:
+        head.unsafe = "headers are too long"
+    if head.unsafe:
+        head.wrong(head.unsafe)
+        return head
+    for line in lines:
+        _take(head, line, limits)
+    return head
+
+
+def _lines(octets: bytes) -> tuple[str | None, list[str | None]]:
+    if b"\r\n " in octets or b"\r\n\t" in octets:
+        start, _, rest = octets.partition(b"\r\n")
+        # a first header that begins with a blank continues nothing: it stays a line, and is no header
+        octets = start + b"\r\n" + rest[:1] + _FOLD.sub(b" ", rest[1:])
+    try:
+        first, *lines = octets.decode().split("\r\n")
+    except UnicodeDecodeError:
+        return _lines_one_by_one(octets)
+    return first, list(lines)
+
+
+def _lines_one_by_one(octets: bytes) -> tuple[str | None, list[str | None]]:
+    lines: list[str | None] = []
+    for line in octets.split(b"\r\n"):
+        try:
+            lines.append(line.decode())
+        except UnicodeDecodeError:
+            lines.append(None)
+    return lines[0], lines[1:]
+
+
+def _first_line(line: str, limits: Limits) -> Head:
+    if line[:4].upper() == "SIP/":
+        return _status_line(line)
+    found = _REQUEST_LINE.fullmatch(line)
+    if len(line) > limits.start_line or found is None:
+        method = TOKEN.match(line)
+        head = Head(Request(method[0] if method else "", ""))
+        if len(line) > limits.start_line:
+            head.wrong("the first line is too long", 414)
+        head.wrong("the first line is malformed")
+        return head
+    head = Head(Request(found[1], found[2]))
+    if found[3].upper() != "SIP/2.0":
+        other = _VERSION.fullmatch(found[3])
+        head.wrong("another version of SIP" if other else "the first line is malformed", 505 if other else 400)
+    return head
+
+
+def _status_line(line: str) -> Head:
+    found = _STATUS_LINE.fullmatch(line)
+    if found is None or _CONTROL.search(found[2]):
+        head = Head(Response(0, ""))
+        head.wrong("the first line is malformed")
+        return head
+    return Head(Response(int(found[1]), found[2]))
+
+
+def _take(head: Head, line: str | None, limits: Limits) -> None:
+    if line is None:
+        head.wrong("a header is not UTF-8")
+        return
+    name, colon, value = line.partition(":")
+    stripped = name.rstrip(" \t")
+    if not colon or not TOKEN.fullmatch(stripped):
+        head.wrong("a line is not a header")
+        return
+    if name is not stripped and name != stripped and not limits.lenient:
+        head.wrong("white space before the colon")
+        if header_key(stripped) == "content-length":
+            head.unsafe = "white space after Content-Length"
+            return
+    if _CONTROL.search(value) and not (limits.lenient and not _CONTROL.search(_ESCAPED.sub("", value))):
+        head.wrong("a control character in a header")
+    key = header_key(stripped)
+    if key == "content-length":
+        _take_length(head, value.strip(" \t"))
+        return
+    if key in SINGLE:
+        if key in head._seen:
+            head.wrong("a header stands twice that stands once")
+        head._seen.add(key)
+    head.message.headers.add(stripped, value)
+
+
+def _take_length(head: Head, value: str) -> None:
+    length = whole_number(value, 2**31)
+    if head.length_said:
+        head.wrong("Content-Length stands twice")
+        if length != head.length:
+            head.length = None
+            head.unsafe = "two values of Content-Length"
+        return
+    head.length, head.length_said = length, True
+    if length is None:
+        head.wrong("Content-Length is not a number")
+        head.unsafe = "Content-Length is not a number"
