@@ -1,4 +1,4 @@
-"""The closed vocabularies of the model's Mood (XEP-0107), Activity (XEP-0108) and Place (XEP-0080)."""
+"""The closed vocabularies of the model's Mood (XEP-0107), Activity (XEP-0108), Place (XEP-0080) and devices (XEP-0030)."""
 
 from typing import Final
 
@@ -51,3 +51,6 @@ PLACE_PARTS: Final = (
     "text",
 )
 """Civil elements of XEP-0080, in the order they are written; `uri` is left out because it can hold coordinates."""
+
+DEVICES: Final = frozenset({"bot", "console", "game", "handheld", "pc", "phone", "sms", "tablet", "web"})
+"""Types of the disco identity category 'client' (XMPP registrar)."""

@@ -10,9 +10,10 @@ from attrs import frozen
 from gateway.protocols.element import Element
 from gateway.protocols.ids import clean_id
 from gateway.protocols.texts import text_of
+from gateway.protocols.vocabulary import DEVICES
 from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
-from gateway.protocols.xmpp.stanzas.clients import CAPABILITY_FEATURES, DEVICES
+from gateway.protocols.xmpp.stanzas.clients import CAPABILITY_FEATURES
 
 GATEWAY_NODE: Final = "urn:example:gateway:contact"
 """Is the caps node of outside contacts as the inside sees them; it names no product and no version."""

@@ -2,9 +2,6 @@
 
 from typing import Final
 
-DEVICES: Final = frozenset({"bot", "console", "game", "handheld", "pc", "phone", "sms", "tablet", "web"})
-"""Types of the disco identity category 'client' (XMPP registrar)."""
-
 CAPABILITY_FEATURES: Final = {
     "chat_states": "http://jabber.org/protocol/chatstates",
     "corrections": "urn:xmpp:message-correct:0",

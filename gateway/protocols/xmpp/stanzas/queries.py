@@ -11,11 +11,12 @@ from gateway.protocols.datetimes import read_offset
 from gateway.protocols.element import Element
 from gateway.protocols.ids import clean_id
 from gateway.protocols.texts import line
+from gateway.protocols.vocabulary import DEVICES
 from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.caps import Disco, read_disco
 from gateway.protocols.xmpp.stanzas.card import read_card
-from gateway.protocols.xmpp.stanzas.clients import CAPABILITY_FEATURES, DEVICES
+from gateway.protocols.xmpp.stanzas.clients import CAPABILITY_FEATURES
 from gateway.protocols.xmpp.stanzas.errors import Malformed, read_bounce
 from gateway.protocols.xmpp.stanzas.published import NODES
 
