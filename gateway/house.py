@@ -13,6 +13,7 @@ from gateway.model.message import Message
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import INBOUND, Ask, Subscription
 from gateway.pairs import Pair, PairBook
+from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.policy.verdict import Decision, Reason
 from gateway.presence_book import PresenceBook
 from gateway.rates import Rates
@@ -82,6 +83,8 @@ class House:
     def published(self, person: Address, values: Mapping[Field, Any]) -> None:
         """Takes published information that the inside server announces; None withdraws a field."""
         self.presence.publish(person.bare, values)
+        if not PRESENCE_FIELDS.issuperset(values):
+            self.inquiries.card_changed(person.bare)
 
     def picture_changed(self, person: Address, sha1: str) -> None:
         """Takes note of the picture that a person has now ('' for none): another one means another card."""
@@ -97,7 +100,8 @@ class House:
         pair = self.relay.pair_of(envelope)
         if isinstance(envelope.content, Presence) and envelope.side is Side.INTERNAL:
             return self._present(envelope, pair)
-        if isinstance(envelope.content, Answer | Bounce):
+        inward = envelope.side is Side.EXTERNAL
+        if isinstance(envelope.content, Bounce) or (inward and isinstance(envelope.content, Answer)):
             return envelope
         verdict = self.relay.judge(envelope, pair)
         if verdict.decision is Decision.DELIVER and verdict.content is not None:

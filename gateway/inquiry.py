@@ -97,7 +97,9 @@ class Inquiries:
 
     def learn(self, pair: Pair) -> None:
         """Fetches a person's card ahead of any question, once in a while, in the name of a contact who may see him."""
-        if self._stale(pair) and not pair.facts.blocked:
+        card = self._cards.get(pair.person)
+        under_way = card is not None and card.waiting is not None
+        if not under_way and self._stale(pair) and not pair.facts.blocked:
             ensureDeferred(self._fetch(pair))
 
     def picture_changed(self, person: str, sha1: str) -> None:
@@ -105,6 +107,12 @@ class Inquiries:
         card = self._cards.get(person)
         if card is not None and card.picture != sha1:
             card.picture, card.due = sha1, 0.0
+
+    def card_changed(self, person: str) -> None:
+        """Asks the inside server again next time, because part of a card was announced, and a card may say more."""
+        card = self._cards.get(person)
+        if card is not None:
+            card.due = 0.0
 
     def expire(self) -> None:
         """Answers inside askers who have waited too long; forgets cards that nobody needs."""

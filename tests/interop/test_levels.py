@@ -340,6 +340,45 @@ def test_resource_is_one_opaque_token_per_partner(scene: Scene) -> None:
     assert scene.bob.wait_for(f"message[@id='{name}']")["from"].endswith(tokens[1].pop())
 
 
+def _named_dave(name: str) -> str:
+    return f"<vCard xmlns='vcard-temp'><FN>{name}</FN></vCard>"
+
+
+def test_new_card_is_the_next_answer(scene: Scene) -> None:
+    (dave,) = scene.lab.online("dave@corp.example")
+    give(scene.gateway, dave.bare, BOB, "company")
+    befriend(dave, scene.bob)
+    # the server inside tells of a change only those of whose clients it knows
+    scene.bob.presence("", "here I am")
+    for name in ("Dave the First", "Dave the Second"):
+        assert dave.iq("", _named_dave(name), type="set")["type"] == "result"
+        dave.message(BOB, f"I am {name}")
+        scene.bob.wait_for(f"message[body='I am {name}']")
+        assert name in scene.bob.iq(dave.bare, QUESTIONS["card"]).xml
+    dave.disconnect()
+
+
+def test_person_with_two_clients_is_one_resource_outside(scene: Scene) -> None:
+    phone, desk = (scene.lab.client(f"erin@corp.example/canary-resource-{name}") for name in ("phone", "desk"))
+    give(scene.gateway, "erin@corp.example", BOB, "company")
+    phone.connect()
+    befriend(phone, scene.bob)
+    phone.presence("away", "on the train", 1)
+    scene.bob.wait_for("presence[status='on the train']")
+    mark = scene.bob.mark()
+    desk.connect(presence=False)
+    desk.presence("dnd", "at the desk", 5)
+    scene.bob.wait_for("presence[status='at the desk']", after=mark)
+    mark = scene.bob.mark()
+    desk.disconnect()
+    scene.bob.wait_for("presence[status='on the train']", after=mark)
+    phone.disconnect()
+    scene.bob.wait_for(of("erin@corp.example", type="unavailable"), after=mark)
+    seen = [got for got in scene.bob.stanzas("presence") if got["from"].startswith("erin@corp.example/")]
+    assert len({got["from"] for got in seen}) == 1
+    assert [got["type"] for got in seen].count("unavailable") == 1
+
+
 def test_what_is_hidden_is_nowhere(scene: Scene) -> None:
     """Runs last: everything that any contact received in this module, the log and the metrics."""
     everything = {who.bare: "\n".join(got.xml for got in who.stanzas()) for who in (scene.bob, scene.bill, scene.carol)}
