@@ -316,3 +316,17 @@ def test_an_unknown_contact_is_refused_without_a_trace() -> None:
     stranger = Address.parse("eve@stranger.example")
     assert stage.online(stranger) == [] and stage.from_outside(stranger, ALICE, here()) == []
     assert len(stage.pairs) == 0
+
+
+def test_an_answer_that_waited_is_cut_to_what_is_permitted_when_it_leaves() -> None:
+    stage = Stage()
+    stage.inside.cards[ALICE] = PresenceDocument({Field.DISPLAY_NAME: "Alice", Field.PHONE_HOME: ("555-0100",)})
+    stage.level("personal")
+    stage.from_outside(TABLET, ALICE, Query(QueryKind.CARD, "v1"))
+    queued = stage.outside.taken()[0]
+    stage.level("public")
+    sent = stage.house.reconsider(queued)
+    assert sent is not None and sent.content.document == PresenceDocument({Field.DISPLAY_NAME: "Alice"})  # type: ignore[union-attr]
+    stage.level("blocked")
+    refused = stage.house.reconsider(queued)
+    assert refused is not None and refused.content.document is None  # type: ignore[union-attr]
