@@ -61,17 +61,17 @@ class Pair:
     """When a narrowing was decided that the contact has not been told yet."""
     heard: set[str] = field(factory=set)
     """The contact's resources that the person believes to be available."""
+    alias: Address = field(init=False)
+    """The person's address as the contact sees it."""
+
+    def __attrs_post_init__(self) -> None:
+        self.alias = self.person.at(self.token)
 
     @property
     def idle(self) -> bool:
         """Says whether forgetting the pair would lose nothing that cannot be looked up again."""
         told = self.last in (None, OFFLINE) and not (self.unsure or self.waiting or self.revoking_since)
         return told and not self.endpoints and not self.heard
-
-    @property
-    def alias(self) -> Address:
-        """Gives the person's address as the contact sees it."""
-        return self.person.at(self.token)
 
 
 @define

@@ -16,6 +16,8 @@ class Side(Enum):
     INTERNAL = "internal"
     EXTERNAL = "external"
 
+    __hash__ = object.__hash__
+
 
 class Problem(Enum):
     """Says why something was not delivered (the defined conditions of RFC 6120 section 8.3.3)."""

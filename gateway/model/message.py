@@ -15,6 +15,8 @@ class MessageKind(Enum):
     HEADLINE = "headline"
     GROUPCHAT = "groupchat"
 
+    __hash__ = object.__hash__
+
 
 class ChatState(Enum):
     """Says what the other side is doing in a conversation (XEP-0085, RFC 3994)."""
@@ -24,6 +26,8 @@ class ChatState(Enum):
     PAUSED = "paused"
     INACTIVE = "inactive"
     GONE = "gone"
+
+    __hash__ = object.__hash__
 
 
 @frozen

@@ -47,6 +47,8 @@ class Show(Enum):
     XA = "xa"
     DND = "dnd"
 
+    __hash__ = object.__hash__
+
 
 Texts = tuple[tuple[str, str], ...]
 """A text in one or more languages: (language tag or '', text) pairs; the first is the default."""

@@ -18,6 +18,8 @@ class Decision(Enum):
     IGNORE = "ignore"
     """Not delivered; the sender hears what he would hear from nobody: nothing."""
 
+    __hash__ = object.__hash__
+
 
 class Reason(Enum):
     """Names why something passed or did not; the same words in logs, metrics, the ledger and `explain`."""

@@ -221,7 +221,8 @@ class InsideDialect(Dialect):
         self._kinds.overtaken(envelope)
         if content.caps is None:
             return envelope
-        return evolve(envelope, content=self._kinds.completed(envelope, content.presence, content.caps))
+        presence = self._kinds.completed(envelope, content.presence, content.caps)
+        return envelope if presence is content.presence else evolve(envelope, content=presence)
 
     def _ask_kind(self, envelope: Envelope, answered: Callable[[Mapping[Field, Any], Disco | None], None]) -> None:
         """Asks a person's client what it can do, in the name of the contact whom it told of itself."""
