@@ -1,0 +1,294 @@
+"""The transaction layer: each request told once, each response to the one who asked (RFC 3261 section 17)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from attrs import define, field
+
+from gateway.protocols.sip.client_transaction import ClientState, ClientTransaction, follow_up
+from gateway.protocols.sip.message import Request, Response
+from gateway.protocols.sip.server_transaction import ServerState, ServerTransaction
+from gateway.protocols.sip.timers import TRANSACTION, Alarms
+from gateway.protocols.sip.transaction_events import (
+    Cancelled,
+    Flow,
+    Outbox,
+    Repeated,
+    RequestReceived,
+    Send,
+    TransactionEvent,
+    TransportFailed,
+)
+
+BRANCH: Final = "z9hG4bK"
+"""Begins the branch of everyone who follows RFC 3261; others are refused."""
+LIMIT: Final = 20_000
+"""Transactions kept for each of the two directions."""
+
+_Key = tuple[str, str, str]
+
+
+@define(eq=False)
+class TransactionLayer:
+    """Keeps the transactions of one user agent over all its flows; a clock is passed in, nothing is raised."""
+
+    token: Callable[[], str]
+    """Makes unguessable text of letters and digits: whoever can guess a branch can answer for a peer."""
+    sent_by: str
+    """Names this side in Via: `host` or `host:port`."""
+    transport: Callable[[Flow], str]
+    """Says TLS, TCP or UDP of a flow; UDP alone is unreliable."""
+    limit: int = LIMIT
+    refused: int = field(init=False, default=0)
+    """Messages that were dropped: responses to nobody, requests with a branch of RFC 2543."""
+    _out: Outbox = field(init=False, factory=Outbox)
+    _serial: int = field(init=False, default=0)
+    _clients: dict[int, ClientTransaction] = field(init=False, factory=dict)
+    _client_keys: dict[tuple[str, str], int] = field(init=False, factory=dict)
+    _servers: OrderedDict[int, ServerTransaction] = field(init=False, factory=OrderedDict)
+    _server_keys: dict[_Key, int] = field(init=False, factory=dict)
+    _merged: dict[tuple[str, str, str], int] = field(init=False, factory=dict)
+    """From, Call-ID and CSeq of requests outside of dialogs: the same one may come by two ways."""
+    _alarms: Alarms[int] = field(init=False, factory=Alarms)
+
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._servers)
+
+    def send_request(self, request: Request, flow: Flow, now: float, owner: object = None) -> int:
+        """Puts our Via on a request, sends it, and gives the transaction that its events will name.
+
+        `owner` comes back in each event. With too many requests open, TransportFailed comes at the next tick.
+        """
+        request.headers.remove("Via")
+        self._put_via(request, flow)
+        transaction = ClientTransaction(self._next(), request, flow, owner, self.transport(flow) != "UDP")
+        if len(self._clients) >= self.limit:
+            self._out.events.append(TransportFailed(transaction.serial, owner))
+            return transaction.serial
+        self._clients[transaction.serial] = transaction
+        self._client_keys[_branch(request), request.method] = transaction.serial
+        transaction.start(now, self._out)
+        self._settle(transaction)
+        return transaction.serial
+
+    def send_ack(self, ack: Request, flow: Flow) -> None:
+        """Sends the ACK of a 2xx, which has a branch of its own and no transaction (RFC 3261 section 13.2.2.4)."""
+        ack.headers.remove("Via")
+        self._put_via(ack, flow)
+        self._out.send(flow, ack)
+
+    def cancel(self, transaction: int, now: float) -> None:
+        """Cancels an INVITE of ours, as soon as it has a provisional response (RFC 3261 section 9.1)."""
+        found = self._clients.get(transaction)
+        if found is None or not found.invite or not found.open:
+            return
+        if found.state is ClientState.CALLING:
+            found.cancel_waits = True
+            return
+        found.cancel_waits = False
+        found.give_up_at(now + TRANSACTION)
+        self._settle(found)
+        self._start_cancel(follow_up(found.request, "CANCEL"), found.flow, now)
+
+    def send_response(self, transaction: int, response: Response, now: float) -> bool:
+        """Answers a request and says whether an answer could still be sent."""
+        found = self._servers.get(transaction)
+        if found is None:
+            return False
+        sent = found.respond(response, now, self._out)
+        self._settle(found)
+        return sent
+
+    def answer_statelessly(self, request: Request, response: Response, flow: Flow) -> None:
+        """Answers a request for which nothing is kept; an ACK is never answered."""
+        if request.method != "ACK":
+            self._out.send(flow, response)
+
+    def request_of(self, transaction: int) -> Request | None:
+        """Gives the request of a server transaction that still exists."""
+        found = self._servers.get(transaction)
+        return None if found is None else found.request
+
+    def received(self, message: Request | Response, flow: Flow, now: float) -> list[TransactionEvent]:
+        """Takes a message that came in on a flow and gives what its user must know."""
+        if isinstance(message, Response):
+            self._response(message, flow, now)
+        else:
+            self._request(message, flow, now)
+        return self._out.take_events()
+
+    def flow_lost(self, flow: Flow) -> list[TransactionEvent]:
+        """Ends the requests that wait on a lost connection; answers will go where the request comes again."""
+        for found in [each for each in self._clients.values() if each.flow == flow]:
+            if found.open:
+                self._out.events.append(TransportFailed(found.serial, found.owner))
+            self._forget_client(found)
+        return self._out.take_events()
+
+    def tick(self, now: float) -> list[TransactionEvent]:
+        """Does what the time asks for."""
+        while (serial := self._alarms.due(now)) is not None:
+            found = self._clients.get(serial) or self._servers.get(serial)
+            if found is not None:
+                found.tick(now, self._out)
+                self._settle(found)
+        return self._out.take_events()
+
+    def next_timer(self) -> float | None:
+        """Gives when tick() wants to be called."""
+        return float("-inf") if self._out.events else self._alarms.next()
+
+    def take_output(self) -> list[Send]:
+        """Gives what is to be sent now, and forgets it."""
+        return self._out.take_sends()
+
+    def _next(self) -> int:
+        self._serial += 1
+        return self._serial
+
+    def _put_via(self, request: Request, flow: Flow) -> None:
+        rport = ";rport" if self.transport(flow) == "UDP" else ""
+        value = f"SIP/2.0/{self.transport(flow)} {self.sent_by};branch={BRANCH}{self.token()}{rport}"
+        request.headers.add("Via", value)
+
+    def _start_cancel(self, request: Request, flow: Flow, now: float) -> None:
+        """Sends a CANCEL with the branch of its INVITE; nobody is told how it went."""
+        transaction = ClientTransaction(self._next(), request, flow, None, self.transport(flow) != "UDP")
+        self._clients[transaction.serial] = transaction
+        self._client_keys[_branch(request), "CANCEL"] = transaction.serial
+        transaction.start(now, self._out)
+        self._settle(transaction)
+
+    def _settle(self, found: ClientTransaction | ServerTransaction) -> None:
+        """Sets the next timer, or forgets a transaction that is over."""
+        wake = found.wake
+        if wake is not None:
+            self._alarms.set(found.serial, wake)
+        elif isinstance(found, ClientTransaction):
+            self._forget_client(found)
+        else:
+            self._forget_server(found)
+
+    def _forget_client(self, found: ClientTransaction) -> None:
+        self._alarms.set(found.serial, None)
+        self._clients.pop(found.serial, None)
+        self._client_keys.pop((_branch(found.request), found.request.method), None)
+
+    def _forget_server(self, found: ServerTransaction) -> None:
+        self._alarms.set(found.serial, None)
+        self._servers.pop(found.serial, None)
+        for table, key in ((self._server_keys, _key(found.request)), (self._merged, _identity(found.request))):
+            if table.get(key) == found.serial:
+                del table[key]
+
+    def _response(self, response: Response, flow: Flow, now: float) -> None:
+        """Gives a response to the request with its branch; with more than our Via it is not ours (RFC 3261 18.1.2)."""
+        branch = response.top_via.branch or "" if len(response.vias) == 1 else ""
+        found = self._clients.get(self._client_keys.get((branch, response.cseq.method), 0))
+        if found is None:
+            self.refused += 1
+            return
+        found.receive(response, flow, now, self._out)
+        self._settle(found)
+        if found.cancel_waits and found.state is ClientState.PROCEEDING:
+            self.cancel(found.serial, now)
+
+    def _request(self, request: Request, flow: Flow, now: float) -> None:
+        if not (request.top_via.branch or "").startswith(BRANCH):
+            self.refused += 1
+            return
+        key = _key(request)
+        found = self._servers.get(self._server_keys.get(key, 0))
+        if request.method == "ACK":
+            self._ack(request, found, flow, now)
+        elif found is not None:
+            found.repeat(request, flow, self._out)
+        elif not self._came_otherwise(request, flow):
+            self._open(request, flow, now)
+
+    def _ack(self, request: Request, found: ServerTransaction | None, flow: Flow, now: float) -> None:
+        if found is None or found.state is ServerState.ACCEPTED:
+            self._out.events.append(RequestReceived(None, request, flow))
+        else:
+            found.acknowledged(now)
+            self._settle(found)
+
+    def _came_otherwise(self, request: Request, flow: Flow) -> bool:
+        """Answers a request that has come already by another way (RFC 3261 section 8.2.2.2).
+
+        One that is answered gets the same answer: its sender may be trying a second way because the first was slow.
+        """
+        if request.to.tag is not None or request.method == "CANCEL":
+            return False
+        found = self._servers.get(self._merged.get(_identity(request), 0))
+        if found is None:
+            return False
+        last = found.last
+        again = request.reply(482) if last is None or last.status < 200 or found.invite else _same(request, last)
+        self._out.events.append(Repeated(request.method))
+        self.answer_statelessly(request, again, flow)
+        return True
+
+    def _open(self, request: Request, flow: Flow, now: float) -> None:
+        if len(self._servers) >= self.limit and not self._make_room():
+            full = request.reply(500)
+            full.headers.set("Retry-After", "5")
+            self.answer_statelessly(request, full, flow)
+            return
+        made = ServerTransaction(self._next(), request, flow, self.transport(flow) != "UDP", now)
+        self._servers[made.serial] = made
+        self._server_keys[_key(request)] = made.serial
+        if request.method == "CANCEL":
+            self._cancel_received(made, now)
+        else:
+            self._merged.setdefault(_identity(request), made.serial)
+            self._out.events.append(RequestReceived(made.serial, request, flow))
+        self._settle(made)
+
+    def _cancel_received(self, made: ServerTransaction, now: float) -> None:
+        """Answers a CANCEL, and tells the user of its INVITE if that can still be answered (RFC 3261 section 9.2)."""
+        branch, sent_by, _ = _key(made.request)
+        invite = self._servers.get(self._server_keys.get((branch, sent_by, "INVITE"), 0))
+        made.respond(made.request.reply(481 if invite is None else 200), now, self._out)
+        if invite is not None and invite.open:
+            self._out.events.append(Cancelled(invite.serial))
+
+    def _make_room(self) -> bool:
+        """Forgets the oldest transaction that is answered, among the oldest few."""
+        for serial in list(self._servers)[:64] if len(self._servers) < 128 else _first(self._servers, 64):
+            if not self._servers[serial].open:
+                self._forget_server(self._servers[serial])
+                return True
+        return False
+
+
+def _first(servers: OrderedDict[int, ServerTransaction], count: int) -> list[int]:
+    return [serial for serial, _ in zip(servers, range(count), strict=False)]
+
+
+def _branch(request: Request) -> str:
+    return request.top_via.branch or ""
+
+
+def _key(request: Request) -> _Key:
+    """Gives what a request is matched by (RFC 3261 section 17.2.3); an ACK matches its INVITE."""
+    via = request.top_via
+    return via.branch or "", via.sent_by.lower(), "INVITE" if request.method == "ACK" else request.method
+
+
+def _identity(request: Request) -> tuple[str, str, str]:
+    """Gives what stays the same when a request outside of a dialog comes by another way."""
+    return request.headers.get("From") or "", request.call_id, f"{request.cseq.number} {request.method}"
+
+
+def _same(request: Request, given: Response) -> Response:
+    """Builds the answer that another copy of this request has got."""
+    to = given.to
+    again = request.reply(given.status, given.reason, to_tag=to.tag)
+    for name in ("Retry-After", "Min-Expires", "Allow", "Accept", "Unsupported", "Allow-Events", "Expires", "Contact"):
+        for value in given.headers.all(name):
+            again.headers.add(name, value)
+    return again
