@@ -57,6 +57,8 @@ class Pair:
     """True after a restart, until the contact has been told the present: he may believe what no longer holds."""
     waiting: bool = False
     """True while there is something to tell that waits for a link."""
+    snubbed: bool = False
+    """True when the contact has asked for a subscription while he was blocked: he believes that his request waits."""
     revoking_since: float | None = None
     """When a narrowing was decided that the contact has not been told yet."""
     heard: set[str] = field(factory=set)

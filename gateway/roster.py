@@ -128,8 +128,13 @@ class Roster:
         verdict = self._relay.decide(envelope, pair)
         if verdict.decision is not Decision.DELIVER:
             if verdict.reason is Reason.BLOCKED and request.ask is Ask.SUBSCRIBE:
-                self._accept_politely(pair)
+                self._snub(pair)
             return
+        if pair.snubbed:
+            pair.snubbed = False
+            if request.ask is Ask.UNSUBSCRIBE:
+                self._say(pair, Ask.UNSUBSCRIBED)
+                return
         before = pair.facts.subscription
         if before is State.NONE and request.ask is Ask.SUBSCRIBE and not self._room(pair):
             self._relay.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
@@ -154,10 +159,19 @@ class Roster:
         if known:
             self.tell_all(pair)
 
-    def _accept_politely(self, pair: Pair) -> None:
-        """Where everybody is accepted at once, the blocked are too (RFC 5025 polite-block); nobody inside hears it."""
+    def _snub(self, pair: Pair) -> None:
+        """Treats a blocked contact's request as anybody's, but tells nobody inside of it.
+
+        Where everybody is accepted at once, he is too (RFC 5025 polite-block); where the person is asked, he may wait,
+        and withdraw what he asked.
+        """
         partner = pair.facts.partner
-        if partner and partner.strangers is Strangers.ACCEPT and self._room(pair):
+        if partner is None:
+            return
+        state = pair.facts.subscription
+        pair.snubbed = not state.request_waits and (partner.strangers is Strangers.ASK or state.person_watches)
+        if partner.strangers is Strangers.ACCEPT and self._room(pair):
+            pair.snubbed = False
             asking = INBOUND[pair.facts.subscription, Ask.SUBSCRIBE].state
             self._enter(pair, OUTBOUND[asking, Ask.SUBSCRIBED].state)
             self._say(pair, Ask.SUBSCRIBED)
