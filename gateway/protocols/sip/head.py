@@ -31,9 +31,9 @@ class Limits:
     body_bytes: int = 64 * 1024
     """Of the body; more is answered with 513."""
     lenient: bool = False
-    """Accepts white space before the colon and control characters escaped in quoted strings, as RFC 3261 section 25 does.
+    """Accepts white space before the colon and escaped control characters, as RFC 3261 section 25 does.
 
-    Both have been ways to smuggle a header past another reader, and no known client sends them.
+    Both have been ways to smuggle a header past another reader, and no client that we know sends them.
     """
 
 

@@ -30,7 +30,7 @@ _TEL: Final = re.compile(  # RFC 3966
     rf"(?P<user>\+?[0-9A-Fa-f*#\-.()]+)(?P<parameters>(?:;{_PARAMETER}(?:={_PARAMETER})?)*)"
 )
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
-_OPAQUE: Final = re.compile(r"[!#-;=?-_a-z~\[\]@]+")
+_OPAQUE: Final = re.compile(r"[!#-;=?-Z_a-z~\[\]]+")
 _ESCAPE: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _NOT_IN_USER: Final = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]+")
 _NOT_IN_MAILBOX: Final = re.compile(r"[^A-Za-z0-9\-_!~*'&=+$?/#^`{|}]+")
@@ -120,7 +120,7 @@ def normal_host(name: str | None, v6: str | None) -> str:
     """Gives a host in lower case, an IPv6 address in its shortest form; raises SipSyntaxError."""
     if v6 is not None:
         try:
-            return str(IPv6Address(v6))
+            return str(IPv6Address(v6.replace(":::", "::", 1)))  # RFC 5118 section 4.10: three colons are tolerated
         except AddressValueError:
             raise SipSyntaxError("not an IPv6 address between the brackets") from None
     if not name or len(name) > MAX_HOST:
