@@ -40,6 +40,8 @@ class Zone:
     """Whether it belongs to the organisation behind the gateway."""
     direct_tls: int | None = None
     """The port of an _xmpps-server record (XEP-0368), if there is one."""
+    sip: bool = False
+    """Whether it speaks SIP, and not XMPP, to the world: SRV records for SIP over TLS (RFC 3263) and for SIP federation."""
 
 
 CAST = (
@@ -52,13 +54,16 @@ CAST = (
 """Who is who unless a test says otherwise."""
 
 
+def _services(zone: Zone) -> dict[str, str]:
+    """Which services its domain has, and where."""
+    if zone.sip:
+        return dict.fromkeys(("_sips._tcp", "_sipfederationtls._tcp"), f"sip.{zone.domain},5061")
+    return {"_xmpp-server._tcp": f"xmpp.{zone.domain},5269", "_xmpp-client._tcp": f"xmpp.{zone.domain},5222"}
+
+
 def _records(zone: Zone, address: str) -> list[str]:
-    lines = [
-        f"srv-host=_xmpp-server._tcp.{zone.domain},xmpp.{zone.domain},5269,0,5",
-        f"srv-host=_xmpp-client._tcp.{zone.domain},xmpp.{zone.domain},5222,0,5",
-        f"address=/{zone.domain}/{address}",
-        f"local=/{zone.domain}/",
-    ]
+    lines = [f"srv-host={service}.{zone.domain},{place},0,5" for service, place in _services(zone).items()]
+    lines += [f"address=/{zone.domain}/{address}", f"local=/{zone.domain}/"]
     if zone.direct_tls:
         lines.append(f"srv-host=_xmpps-server._tcp.{zone.domain},xmpp.{zone.domain},{zone.direct_tls},0,5")
     return lines
@@ -69,7 +74,7 @@ def view_lines(view: View, zones: list[Zone]) -> list[str]:
     lines = []
     for zone in zones:
         if view is View.PUBLIC and zone.inside:
-            lines += _records(Zone(zone.domain, OUTSIDE_FACE), OUTSIDE_FACE)
+            lines += _records(Zone(zone.domain, OUTSIDE_FACE, sip=zone.sip), OUTSIDE_FACE)
         elif view is not View.INSIDE or zone.inside:
             lines += _records(zone, zone.address)
     if view is View.INSIDE:

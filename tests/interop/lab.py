@@ -1,4 +1,4 @@
-"""The lab: real XMPP servers, real clients and the gateway, in a network namespace that nobody else sees."""
+"""The lab: real servers, real clients and the gateway, in a network namespace that nobody else sees."""
 
 import shutil
 import socket
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from .client import Client
 from .dns import CAST, Dns, View, Zone
@@ -18,9 +18,20 @@ from .namespace import Namespace, remove_orphans
 from .pki import Pki
 from .prosody import Prosody
 from .server import DIRECT_TLS_PORT, Server, ServerPlan, Site
+from .sip.kamailio import Kamailio
 from .web import request
 
 _Kind = TypeVar("_Kind", bound=Server)
+
+
+class Guest(Protocol):
+    """Whatever else runs in a lab."""
+
+    def kill(self) -> None:
+        """End it at once; does nothing when it has ended."""
+
+
+_Guest = TypeVar("_Guest", bound=Guest)
 
 
 class Lab:
@@ -36,6 +47,8 @@ class Lab:
         self.servers: dict[str, Server] = {}
         self.clients: list[Client] = []
         self.gateways: list[Gateway] = []
+        self.guests: list[Guest] = []
+        self._addresses = (f"127.0.6.{number}" for number in range(1, 255))
         self._zones = list(zones)
         self._dns_lines = {view: list(lines) for view, lines in (dns_lines or {}).items()}
 
@@ -71,6 +84,19 @@ class Lab:
     def ejabberd(self, domain: str, **plan: Any) -> Ejabberd:
         """Start an ejabberd for `domain`, set up as ServerPlan says; does not wait."""
         return self._begin(Ejabberd, domain, plan)
+
+    def kamailio(self, domain: str, **plan: Any) -> Kamailio:
+        """Start a Kamailio for `domain`, set up as KamailioPlan says; does not wait."""
+        return self._begin(Kamailio, domain, plan)
+
+    def join(self, guest: _Guest) -> _Guest:
+        """Give back `guest`, to be ended with the lab."""
+        self.guests.append(guest)
+        return guest
+
+    def free_address(self) -> str:
+        """An address for one more client, never the same twice."""
+        return next(self._addresses)
 
     def gateway(
         self, config: str, *, ready: str | Path, view: str = View.DIRECT, start: bool = True, **more: Any
@@ -132,7 +158,7 @@ class Lab:
     # how
 
     def _begin(self, kind: type[_Kind], domain: str, options: dict[str, Any]) -> _Kind:
-        plan = self._plan(domain, options)
+        plan = self._plan(domain, options, kind.plan_kind)
         folder = self.folder / domain
         folder.mkdir()
         site = Site(
@@ -148,16 +174,16 @@ class Lab:
         server.start()
         return server
 
-    def _plan(self, domain: str, options: dict[str, Any]) -> ServerPlan:
+    def _plan(self, domain: str, options: dict[str, Any], kind: type[ServerPlan]) -> ServerPlan:
         known = self.dns.zone(domain)
         options.setdefault("address", known.address if known else "")
         if not options["address"]:
             raise ValueError(f"{domain} is not in the lab's zones: give it an address")
         for name in ("trust", "modules"):
             options[name] = tuple(options.get(name, ()))
-        plan = ServerPlan(**{**options, "domain": domain, "view": View(options.get("view", View.DIRECT))})
+        plan = kind(**{**options, "domain": domain, "view": View(options.get("view", View.DIRECT))})
         inside = plan.view is View.INSIDE or (known is not None and known.inside)
-        self.dns.add(Zone(domain, plan.address, inside, DIRECT_TLS_PORT if plan.direct_tls else None))
+        self.dns.add(Zone(domain, plan.address, inside, DIRECT_TLS_PORT if plan.direct_tls else None, plan.sip))
         return plan
 
     def _close(self) -> None:
@@ -169,6 +195,8 @@ class Lab:
                 reversed_order.callback(resolver.kill)
             for server in self.servers.values():
                 reversed_order.callback(server.kill)
+            for guest in self.guests:
+                reversed_order.callback(guest.kill)
             for client in self.clients:
                 reversed_order.callback(client.kill)
             for gateway in self.gateways:

@@ -26,6 +26,8 @@ class Flavour(StrEnum):
     """Signed by the test CA, for impostor.example."""
     EXPIRED = "expired"
     """Signed by the test CA, out of date for a day."""
+    SIP = "sip"
+    """Signed by the test CA, for the SIP domain and its name in DNS (RFC 5922 7.1); no wildcard."""
 
 
 @frozen
@@ -41,6 +43,12 @@ class Leaf:
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _general(name: str) -> x509.GeneralName:
+    kind, _, text = name.partition(":")
+    kinds = {"DNS": x509.DNSName, "URI": x509.UniformResourceIdentifier}
+    return kinds[kind](text)
 
 
 def _write(path: Path, *parts: bytes) -> Path:
@@ -110,21 +118,30 @@ class Pki:
         """One file with every trust anchor in `trusted`."""
         return _write(self.folder / f"{name}.trust.crt", *(path.read_bytes() + b"\n" for path in trusted))
 
+    def special(self, label: str, *names: str, subject: str = "") -> Leaf:
+        """A new certificate for exactly these names, "DNS:…" or "URI:…", none for no such extension; files: `label`."""
+        general = [_general(name) for name in names]
+        return self._sign(label, subject or label, general, Flavour.BOTH)
+
     def _issue(self, domain: str, flavour: Flavour) -> Leaf:
-        key = ec.generate_private_key(ec.SECP256R1())
         named = "impostor.example" if flavour is Flavour.WRONG_NAME else domain
+        second = f"URI:sip:{named}" if flavour is Flavour.SIP else f"DNS:*.{named}"
+        return self._sign(f"{domain}.{flavour}", named, [_general(f"DNS:{named}"), _general(second)], flavour)
+
+    def _sign(self, label: str, named: str, general: "list[x509.GeneralName]", flavour: Flavour) -> Leaf:
+        key = ec.generate_private_key(ec.SECP256R1())
         alone = flavour is Flavour.SELF_SIGNED
         builder = self._dated(_name(named), _name(named) if alone else self._ca.subject, key, flavour)
-        names = x509.SubjectAlternativeName([x509.DNSName(named), x509.DNSName(f"*.{named}")])
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH]
         if flavour is not Flavour.SERVER_ONLY:
             purposes.append(ExtendedKeyUsageOID.CLIENT_AUTH)
-        builder = builder.add_extension(names, critical=False)
+        if general:
+            builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
         certificate = builder.sign(key if alone else self._ca_key, hashes.SHA256())
-        return self._store(f"{domain}.{flavour}", key, certificate, alone=alone)
+        return self._store(label, key, certificate, alone=alone)
 
     def _dated(
         self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, flavour: Flavour

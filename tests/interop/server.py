@@ -1,4 +1,4 @@
-"""What an XMPP server of the lab is to a test, whichever program it is."""
+"""What a server of the lab is to a test, whichever program it is."""
 
 import time
 from collections.abc import Mapping
@@ -46,6 +46,11 @@ class ServerPlan:
     extra: str = ""
     """More configuration: Lua lines of the global part for Prosody, a JSON object of top-level options for ejabberd."""
 
+    @property
+    def sip(self) -> bool:
+        """Whether its domain has SRV records for SIP, and not for XMPP."""
+        return False
+
 
 @frozen(kw_only=True)
 class Site:
@@ -63,6 +68,7 @@ class Server:
     """A running server of one domain; `log` is what it wrote about itself."""
 
     kind = "server"
+    plan_kind: type[ServerPlan] = ServerPlan
     timeout = 20.0
 
     def __init__(self, plan: ServerPlan, site: Site) -> None:

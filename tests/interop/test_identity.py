@@ -1,10 +1,7 @@
 """Who is believed to be whom: certificates, pins, dialback, strangers; from both sides of the gateway."""
 
 import hashlib
-import socket
-import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from .client import Client
 from .dns import CAST, Zone
 from .gateway import Gateway
 from .lab import Lab
+from .peer import heard_to_the_end, proven
 from .scene import READY, befriend, configuration, inside_server, inside_trust, of, partner
 from .stanza import Stanza
 
@@ -138,44 +136,6 @@ def test_refusal_is_told_in_words(scene: Scene) -> None:
     assert "policy-violation" in seen[0].xml and ALICE in seen[0]["from"]
 
 
-# a peer that the test plays itself
-
-_OPEN = (
-    "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
-    "from='ally.example' to='corp.example'>"
-)
-
-
-@contextmanager
-def _proven(lab: Lab) -> Iterator[ssl.SSLSocket]:
-    """A stream on which ally.example has proven itself."""
-    leaf = lab.pki.leaf("ally.example")
-    trust = ssl.create_default_context(cafile=str(lab.pki.ca))
-    trust.load_cert_chain(leaf.chain, leaf.key)
-    with lab.connect("127.0.0.101", 5269) as plain:
-        _say(plain, _OPEN, "</stream:features>")
-        _say(plain, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "proceed")
-        with trust.wrap_socket(plain, server_hostname="corp.example") as secure:
-            assert "EXTERNAL" in _say(secure, _OPEN, "</stream:features>")
-            _say(secure, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>", "success")
-            _say(secure, _OPEN, "</stream:features>")
-            yield secure
-
-
-def _say(peer: socket.socket, text: str, until: str) -> str:
-    """Send text, read until an answer (or the end of the stream, for "")."""
-    peer.settimeout(5.0)
-    peer.sendall(text.encode())
-    heard = ""
-    while not heard or until not in heard or not until:
-        piece = peer.recv(65536).decode()
-        if not piece:
-            assert not until, f"closed after {heard!r}"
-            return heard
-        heard += piece
-    return heard
-
-
 @pytest.mark.parametrize(
     ("stanza", "condition"),
     [
@@ -190,13 +150,14 @@ def test_stanza_from_a_domain_that_the_stream_did_not_prove_closes_it(
     scene: Scene, stanza: str, condition: str
 ) -> None:
     mark = scene.alice.mark()
-    with _proven(scene.lab) as peer:
-        assert f"<{condition} " in _say(peer, stanza, "")
+    with proven(scene.lab, "ally.example") as peer:
+        peer.sendall(stanza.encode())
+        assert f"<{condition} " in heard_to_the_end(peer).decode()
     assert not [got for got in scene.alice.stanzas("message", after=mark) if "spoofed" in got.xml]
 
 
 def test_stanza_from_the_proven_domain_arrives(scene: Scene) -> None:
-    with _proven(scene.lab) as peer:
+    with proven(scene.lab, "ally.example") as peer:
         peer.sendall(b"<message from='carol@ally.example' to='alice@corp.example' id='raw'><body>true</body></message>")
         assert scene.alice.wait_for("message[@id='raw']").text("body") == "true"
 

@@ -125,6 +125,22 @@ def test_partner_server_comes_back(scene: Scene) -> None:
     _converse(scene)
 
 
+def test_what_waits_for_a_partner_is_judged_again_when_it_leaves(scene: Scene) -> None:
+    server = scene.lab.servers["partner.example"]
+    server.stop()
+    mark = scene.bob.mark()
+    scene.alice.presence("away", "only while bob was trusted")
+    give(scene.gateway, ALICE, BOB, "blocked")
+    server.start()
+    server.await_ready()
+    scene.bob.connect()
+    name = scene.bob.message(ALICE, "may I?")
+    scene.bob.wait_for(f"message[@id='{name}'][@type='error']", 15.0, after=mark)
+    scene.bob.never(lambda got: "trusted" in got.xml or of(ALICE)(got), 1.5, after=mark)
+    give(scene.gateway, ALICE, BOB, "company")
+    scene.bob.wait_for("presence[status='only while bob was trusted']", 5.0, after=mark)
+
+
 def test_inside_server_comes_back(scene: Scene) -> None:
     server = scene.lab.servers["corp.example"]
     marks = scene.alice.mark(), scene.bob.mark()

@@ -1,0 +1,1 @@
+"""The lab with SIP: real SIP servers, real and scripted SIP clients."""
