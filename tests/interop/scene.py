@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from .client import Client
 from .gateway import Gateway
@@ -95,7 +96,7 @@ def of(person: str, kind: str = "presence", **attributes: str) -> Callable[[Stan
     return matches
 
 
-def run(gateway: Gateway, *words: str) -> dict:  # type: ignore[type-arg]
+def run(gateway: Gateway, *words: str) -> Any:
     """The answer of a command in JSON; raises AssertionError with what it complains of."""
     done = gateway.command(*words, "--json")
     assert done.returncode == 0, f"{' '.join(words)}: {done.returncode} {done.stdout} {done.stderr}"

@@ -20,7 +20,7 @@ from .stanza import Stanza
 pytestmark = pytest.mark.interop
 
 ALICE = "alice@corp.example"
-DIALBACK = {"auth": ["dialback"]}
+DIALBACK: dict[str, object] = {"auth": ["dialback"]}
 
 
 @frozen
