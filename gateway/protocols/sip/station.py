@@ -106,3 +106,9 @@ def hops_left(request: Request) -> int:
     """Gives how many gateways may follow when this request is passed on."""
     found = [value.partition("hops=")[2].strip()[:9] for value in request.headers.all(HOP)]
     return min([int(number) - 1 for number in found if number.isdecimal()] + [HOPS])
+
+
+def bare(uri: str) -> str:
+    """Gives scheme, user and host of a URI: what names a person; raises SipSyntaxError."""
+    parsed = SipUri.parse(uri)
+    return str(SipUri(parsed.scheme, parsed.user, parsed.host)) if parsed.host else str(parsed)
