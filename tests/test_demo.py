@@ -117,7 +117,7 @@ def test_ctrl_c_ends_it_cleanly(tmp_path):
     rest, errors = process.communicate(timeout=20)
     assert time.monotonic() - began < 5
     assert (process.returncode, errors) == (0, "")
-    assert "Ended" in rest
+    assert "Ending" in rest
     assert not folder.exists()
     for words in ("bob is blocked", "locked by the administrator", "ceiling", "policy-violation", "/metrics"):
         assert words in told

@@ -113,7 +113,7 @@ class Demo:
         self._stopping = True
         self._witness.told = lambda disclosure: None
         if not self._as_json:
-            self._teller.lines("", "Ended; the folder is removed.")
+            self._teller.lines("", "Ending: the contacts are told that alice is gone, and the folder is removed.")
 
     def _introduce(self) -> None:
         self._teller.lines(
