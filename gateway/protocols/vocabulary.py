@@ -1,13 +1,14 @@
-"""The closed vocabularies of the model's Mood (XEP-0107), Activity (XEP-0108), Place (XEP-0080) and devices (XEP-0030)."""
+"""The closed vocabularies of the model: moods (XEP-0107), activities (XEP-0108), places (XEP-0080), devices."""
 
 from typing import Final
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Gives the words of a list in one text."""
     return frozenset(text.split())
 
 
-MOODS: Final = _words("""
+MOODS: Final = words("""
     afraid amazed amorous angry annoyed anxious aroused ashamed bored brave calm cautious cold confident confused
     contemplative contented cranky crazy creative curious dejected depressed disappointed disgusted dismayed
     distracted embarrassed envious excited flirtatious frustrated grateful grieving grumpy guilty happy hopeful hot
@@ -18,13 +19,13 @@ MOODS: Final = _words("""
 """)
 """Mood values (XEP-0107 section 3)."""
 
-GENERAL_ACTIVITIES: Final = _words("""
+GENERAL_ACTIVITIES: Final = words("""
     doing_chores drinking eating exercising grooming having_appointment inactive relaxing talking traveling
     undefined working
 """)
 """General activities (XEP-0108 section 3)."""
 
-SPECIFIC_ACTIVITIES: Final = _words("""
+SPECIFIC_ACTIVITIES: Final = words("""
     at_the_spa brushing_teeth buying_groceries cleaning coding commuting cooking cycling dancing day_off
     doing_maintenance doing_the_dishes doing_the_laundry driving fishing gaming gardening getting_a_haircut
     going_out hanging_out having_a_beer having_a_snack having_breakfast having_coffee having_dinner having_lunch
