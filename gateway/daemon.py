@@ -39,7 +39,6 @@ from gateway.web.metrics_site import MetricsSite
 
 log = Log("daemon")
 
-INSIDE_LEG = "xmpp"
 REBUILD_AT_ONCE = 200
 REBUILD_PAUSE = 0.05
 SETTLE_SECONDS = 10.0
@@ -75,7 +74,7 @@ class Daemon(Administration):
             pairs,
             self._subscriptions,
             self._legs,
-            INSIDE_LEG,
+            config.inside.LEG,
             Taps(taps, self.metrics),
             self.metrics,
             time.time,
@@ -83,7 +82,7 @@ class Daemon(Administration):
         )
         super().__init__(self.house, assignments, self._legs, lambda: self.config.routes, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
-        for name in sorted({INSIDE_LEG, *(partner.via for partner in config.partners.by_name.values())}):
+        for name in sorted({config.inside.LEG, *(partner.via for partner in config.partners.by_name.values())}):
             self._legs[name] = plugin.load("legs", name)(surroundings)
         self._control = ControlSocket(config.control, self._execute)
         self._page: Any = None
@@ -128,7 +127,7 @@ class Daemon(Administration):
         """Says what must be well for the gateway to be ready: None, or what is wrong."""
         return {
             "store": self._database.check(),
-            "inside": self._legs[INSIDE_LEG].report().problem or None,
+            "inside": self._legs[self.config.inside.LEG].report().problem or None,
             "policy": None,
         }
 
@@ -230,8 +229,9 @@ class Daemon(Administration):
             self.metrics.queue_bytes(name).set(sum(link["bytes"] for link in links))
             self.metrics.queue_oldest(name).set(max((link["oldest"] for link in links), default=0.0))
         self.metrics.policy_version().set(version=str(self.house.pairs.epoch))
-        for domain, end in self._legs[INSIDE_LEG].report().certificate_ends.items():
-            self.metrics.own_cert_expiry(domain).set(end)
+        for leg in self._legs.values():
+            for domain, end in leg.report().certificate_ends.items():
+                self.metrics.own_cert_expiry(domain).set(end)
 
     def _name_series(self, config: Config) -> None:
         self.metrics.configure(config.partners.by_name, map(str, config.gateway.domains), config.levels)

@@ -10,7 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gateway.commands.operations import Checked, Finding
-from gateway.config import Config, Endpoint, InsideComponent, InsideServer, PartnerRoute, load
+from gateway.config import (
+    Config,
+    Endpoint,
+    InsideComponent,
+    InsideServer,
+    InsideSip,
+    PartnerRoute,
+    SipTransport,
+    load,
+)
 from gateway.errors import CommandError, ConfigError
 from gateway.model.address import ascii_domain
 from gateway.transport.certificate import explain_failure, proves, read_certificate
@@ -167,9 +176,10 @@ def _inside(config: Config) -> Iterator[Finding]:
         return
     for domain in config.domains:
         target = inside.connect.of(domain)
-        if target is not None:
+        if target is not None and not (isinstance(inside, InsideSip) and inside.transport is SipTransport.UDP):
             yield _reach("inside", f"our server for {domain}", target)
-    yield from _inside_authority(config, inside)
+    if isinstance(inside, InsideServer):
+        yield from _inside_authority(config, inside)
 
 
 def _inside_authority(config: Config, inside: InsideServer) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall, deferLater
 
-from gateway.config import Config, InsideComponent
+from gateway.config import Config, InsideComponent, InsideServer
 from gateway.interfaces import LegReport, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address
@@ -55,10 +55,13 @@ class XmppLeg:
         self._inside_dialect = InsideDialect(house, now, self._say_inside, metrics, self._reactor)
         self.inside = self._inside_face(config)
 
-    def _inside_face(self, config: Config) -> ServerFace | ComponentFace:
+    def _inside_face(self, config: Config) -> ServerFace | ComponentFace | None:
+        """Gives the face to our own server, or None when that server speaks another protocol."""
         house, inside = self._surroundings.house, config.inside
         if isinstance(inside, InsideComponent):
             return ComponentFace(house, inside, self._inside_dialect, self._surroundings, self._outflow)
+        if not isinstance(inside, InsideServer):
+            return None
         authority = CertificateAuthority.open(config.authority, self._surroundings.now)
         host = InsideHost(config, inside, InsideTrust(inside, authority, self._surroundings.now))
         return ServerFace("inside", house, host, self._inside_dialect, self._surroundings, self._outflow)
@@ -72,19 +75,16 @@ class XmppLeg:
             self._listen(where, self.outside, True)
         if isinstance(self.inside, ComponentFace):
             self.inside.start()
-        elif not isinstance(config.inside, InsideComponent):
+        elif self.inside is not None and isinstance(config.inside, InsideServer):
             for where in config.inside.listen:
                 self._listen(where, self.inside, False)
         self._tick.start(TICK_SECONDS, now=False)
 
     def deliver(self, envelope: Envelope) -> bool:
         """Takes an envelope to the other side of where it came from."""
-        local, remote = envelope.sender.domain, envelope.recipient.domain
         if envelope.side is Side.INTERNAL:
-            return self.outside.deliver(local, remote, envelope)
-        if isinstance(self.inside, ComponentFace):
-            return self.inside.deliver(envelope)
-        return self.inside.deliver(local, remote, envelope)
+            return self.outside.deliver(envelope)
+        return self.inside is not None and self.inside.deliver(envelope)
 
     def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
         """Asks the inside server what is published about a person."""
@@ -129,11 +129,15 @@ class XmppLeg:
         for listener in self._listeners:
             listener.stop()
         self._outflow.flush()
-        await self.outside.stop()
-        await self.inside.stop()
+        for face in self._faces:
+            await face.stop()
         await deferLater(self._reactor, FAREWELL_SECONDS)
         for resolver in self._resolvers.values():
             resolver.stop()
+
+    @property
+    def _faces(self) -> list[ServerFace | ComponentFace]:
+        return [self.outside, *([self.inside] if self.inside is not None else [])]
 
     @property
     def _problem(self) -> str:
@@ -175,11 +179,12 @@ class XmppLeg:
         self.outside.say(local, remote, text)
 
     def _say_inside(self, local: str, remote: str, text: str) -> None:
-        self.inside.say(local, remote, text)
+        if self.inside is not None:
+            self.inside.say(local, remote, text)
 
     def _look_after(self) -> None:
         """Looks after both faces; a fault must not stop the timer, for nothing else ends what has waited too long."""
-        for face in (self.outside, self.inside):
+        for face in self._faces:
             try:
                 face.tick()
             except Exception:  # noqa: BLE001

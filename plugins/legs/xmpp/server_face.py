@@ -74,9 +74,9 @@ class ServerFace:
 
     # -- out ------------------------------------------------------------------------------------------------------
 
-    def deliver(self, local: str, remote: str, envelope: Envelope) -> bool:
-        """Sends an envelope from one domain to another, or keeps it and calls the other domain."""
-        lane = self.lane(local, remote)
+    def deliver(self, envelope: Envelope) -> bool:
+        """Sends an envelope from its sender's domain to its recipient's, or keeps it and calls the other domain."""
+        lane = self.lane(envelope.sender.domain, envelope.recipient.domain)
         lane.outbox.put(envelope)
         if lane.connection is not None:
             return True
