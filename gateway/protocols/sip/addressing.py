@@ -21,8 +21,8 @@ class Untranslatable(AddressError):
 def address_of(uri: SipUri) -> Address:
     """Gives the address behind a URI; raises Untranslatable (RFC 7247 section 5.1).
 
-    Password, port, headers and all parameters are dropped but `gr`, which becomes the resource. A `sips` URI must not be
-    translated (section 8), a temporary GRUU names nobody.
+    Password, port, headers and all parameters are dropped but `gr`, which becomes the resource. A `sips` URI must not
+    be translated (section 8), a temporary GRUU names nobody.
     """
     if uri.scheme not in _SCHEMES:
         raise Untranslatable("the scheme has no address", 416)

@@ -109,18 +109,27 @@ class Request(_Fields):
         return None if value is None else whole_number(value, 255)
 
     def reply(self, status: int, reason: str | None = None, *, to_tag: str | None = None) -> "Response":
-        """Builds the response to this request, the tag put on To unless it has one (RFC 3261 section 8.2.6)."""
+        """Builds the response to this request, the tag put on To unless it has one (RFC 3261 section 8.2.6).
+
+        Works for the request of a Malformed as well: what it copies is copied as it came.
+        """
         headers = Headers()
         for value in self.headers.all("via"):
             headers.add("Via", value)
         for name in ("From", "To", "Call-ID", "CSeq"):
             headers.add(name, self._needed(name))
-        if to_tag is not None and self.to.tag is None:
+        if to_tag is not None and self._wants_tag():
             headers.set("To", self._needed("To") + f";tag={to_tag}")
         timestamp = self.headers.get("timestamp")
         if status == 100 and timestamp is not None:
             headers.add("Timestamp", timestamp)
         return Response(status, reason_phrase(status) if reason is None else reason, headers)
+
+    def _wants_tag(self) -> bool:
+        try:
+            return self.to.tag is None
+        except SipSyntaxError:  # no place to put it
+            return False
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"

@@ -23,7 +23,7 @@ class KeepAlive:
 class Malformed:
     """Is a message that was framed but is wrong: a request is answered with `status`, anything else is dropped.
 
-    `request` is there when a reply can be built from it; `problem` is for the log and quotes nothing that was received.
+    `request` is there when its `reply` works, its other views may raise; `problem` is for the log and quotes nothing.
     """
 
     status: int

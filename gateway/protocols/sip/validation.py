@@ -11,7 +11,7 @@ from gateway.protocols.sip.message import Message, Request
 from gateway.protocols.sip.names import VERSION
 from gateway.protocols.sip.uri import SipUri
 
-MAX_FORWARDS = 255
+MAX_FORWARDS: Final = 255
 
 
 @frozen
@@ -35,15 +35,13 @@ def check(message: Message) -> Problem | None:
 
 
 def repliable(request: Request) -> bool:
-    """Tells whether a response can be built from the request: all that it copies is there and readable."""
+    """Tells whether a response can be built: the topmost Via can be read, and all that it copies is there."""
     if request.method == "ACK":  # RFC 3261 section 17.2.1: never answered
         return False
-    return all(_holds(test, request) for _, test in _COPIED) and not _has_nul(request)
-
-
-def _has_nul(request: Request) -> bool:
-    copied = [request.headers.get(name) or "" for name in ("from", "to", "call-id", "cseq", "timestamp")]
-    return "\0" in "".join([*copied, *request.headers.all("via")])
+    copied = [request.headers.get(name) for name in ("from", "to", "call-id", "cseq")]
+    return (
+        all(copied) and _holds(_readable_vias, request) and "\0" not in "".join(value for _, value in request.headers)
+    )
 
 
 def _holds(test: Callable[[Message], object], message: Message) -> bool:
@@ -97,15 +95,12 @@ def _request_uri(message: Message) -> bool:
 
 
 _Test = tuple[str, Callable[[Message], object]]
-_PEOPLE: Final[tuple[_Test, ...]] = (
+_ALWAYS: Final[tuple[_Test, ...]] = (
+    ("Via", _vias),
     ("From", lambda message: message.from_),
     ("To", lambda message: message.to),
     ("Call-ID", _call_id),
     ("CSeq", lambda message: message.cseq),
-)
-_ALWAYS: Final[tuple[_Test, ...]] = (
-    ("Via", _vias),
-    *_PEOPLE,
     ("Contact", _contacts),
     ("Route or Record-Route", _routes),
     ("Content-Type", _content_type),
@@ -115,4 +110,3 @@ _IN_REQUESTS: Final[tuple[_Test, ...]] = (
     ("the Request-URI", _request_uri),
     ("Max-Forwards", _max_forwards),
 )
-_COPIED: Final[tuple[_Test, ...]] = (("Via", _readable_vias), *_PEOPLE)
