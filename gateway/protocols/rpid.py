@@ -115,9 +115,9 @@ def mood_of(word: str, note: str = "") -> Mood | None:
 
 
 def other_mood(text: str, note: str = "") -> Mood | None:
-    """Gives the mood in the text of `<other>`: a word that RPID lacks, or a text."""
+    """Gives the mood in the text of `<other>`: a word of XEP-0107, or a text."""
     word = text.lower().strip().replace(" ", "_")
-    if word in MOODS_WITHOUT_RPID:
+    if word in MOODS and word != _UNDEFINED:
         return Mood(word, note)
     text = text or note
     return Mood(_UNDEFINED, text) if text else None

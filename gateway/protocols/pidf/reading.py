@@ -314,7 +314,7 @@ def _read_user_input(said: _Said, element: Element, now: float) -> None:
         said.fields.setdefault(Field.LAST_ACTIVE, last)
     else:
         threshold = element.attributes.get("idle-threshold", "")
-        seconds = int(threshold) if threshold.isascii() and threshold.isdigit() and len(threshold) < 9 else 0
+        seconds = int(threshold) if threshold.isascii() and threshold.isdigit() and len(threshold) < 11 else 0
         last = max(now - seconds, 0.0)
     if idle:
         said.fields.setdefault(Field.IDLE, last // IDLE_STEP * IDLE_STEP)
