@@ -259,9 +259,9 @@ class House:
                 return None
         if known is None:
             return Presence(seen)
-        if known.names <= seen.names:
+        if pair.revoking_since is not None and known.names <= seen.names:
             pair.revoking_since = None
-        return Presence(seen, changed=known.names | seen.names | _ALWAYS if again else differing(known, seen))
+        return Presence(seen, changed=known.names | seen.names | _ALWAYS if again else known.differing(seen))
 
     def _told(self, pair: Pair, shown: Presence) -> None:
         pair.last, pair.unsure, pair.waiting = shown.document, False, False
@@ -289,8 +289,3 @@ def _ends_something(envelope: Envelope, pair: Pair) -> bool:
 
 def _name(pair: Pair) -> str | None:
     return pair.facts.partner.name if pair.facts.partner else None
-
-
-def differing(before: PresenceDocument, after: PresenceDocument) -> frozenset[Field]:
-    """Gives the fields that are in only one of two documents, or not the same in both."""
-    return frozenset(name for name in (before.names | after.names) if before.get(name) != after.get(name))

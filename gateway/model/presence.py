@@ -137,11 +137,12 @@ FIELD_ORDER: Mapping[Field, int] = {name: place for place, name in enumerate(Fie
 class PresenceDocument:
     """Is what is published about one presentity: field to value, immutable; its repr shows names only."""
 
-    __slots__ = ("_fields", "_hash")
+    __slots__ = ("_fields", "_hash", "_names")
 
     def __init__(self, fields: Mapping[Field, Any] | Iterable[tuple[Field, Any]] = ()) -> None:
         self._fields: dict[Field, Any] = dict(fields)
         self._hash: int | None = None
+        self._names: frozenset[Field] | None = None
 
     def __getitem__(self, name: Field) -> Any:
         return self._fields[name]
@@ -164,7 +165,7 @@ class PresenceDocument:
 
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash(frozenset(self._fields))
+            self._hash = hash(self.names)
         return self._hash
 
     def __repr__(self) -> str:
@@ -178,7 +179,14 @@ class PresenceDocument:
     @property
     def names(self) -> frozenset[Field]:
         """Gives the names of the published fields."""
-        return frozenset(self._fields)
+        if self._names is None:
+            self._names = frozenset(self._fields)
+        return self._names
+
+    def differing(self, other: "PresenceDocument") -> frozenset[Field]:
+        """Gives the fields that are in only one of two documents, or not the same in both."""
+        ours, theirs = self._fields, other._fields
+        return frozenset([name for name in self.names | other.names if ours.get(name) != theirs.get(name)])
 
     def with_fields(self, fields: Mapping[Field, Any]) -> "PresenceDocument":
         """Gives a document in which these fields are added or replaced."""

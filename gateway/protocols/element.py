@@ -27,8 +27,8 @@ class Element:
     def child(self, name: str, ns: str | None = None) -> Element | None:
         """Returns the first child element of that name, by default in this element's own namespace."""
         wanted = self.ns if ns is None else ns
-        for child in self.elements():
-            if child.name == name and child.ns == wanted:
+        for child in self.children:
+            if not isinstance(child, str) and child.name == name and child.ns == wanted:
                 return child
         return None
 

@@ -73,7 +73,8 @@ def _form_parts(form: Form) -> list[bytes]:
 
 def read_caps(element: Element) -> Caps | None:
     """Reads a `<c/>` element, or None when it lacks what a hash needs (XEP-0115 section 4)."""
-    node, code, algorithm = (clean_id(element.attributes.get(name)) for name in ("node", "ver", "hash"))
+    said = element.attributes.get
+    node, code, algorithm = clean_id(said("node")), clean_id(said("ver")), clean_id(said("hash"))
     return Caps(node, code, algorithm) if node and code and algorithm else None
 
 

@@ -197,7 +197,7 @@ def _nick(child: Element, found: _Found, lang: str) -> None:
 def _photo(child: Element, found: _Found, lang: str) -> None:
     photo = child.child("photo")
     if photo is not None:
-        text = photo.text.strip().lower()
+        text = text_of(photo).strip().lower()
         if not text or _SHA1.fullmatch(text):
             found.setdefault("photo_hash", text)
 
