@@ -5,13 +5,13 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from gateway.protocols.sip.headers import TOKEN, header_key, whole_number
+from gateway.protocols.sip.headers import TOKEN, Headers, header_key, known_name, whole_number
 from gateway.protocols.sip.message import Message, Request, Response
-from gateway.protocols.sip.names import SINGLE
+from gateway.protocols.sip.names import SINGLE, WRITTEN
 from gateway.protocols.sip.validation import Problem
 
 _FOLD: Final = re.compile(rb"\r\n[ \t]+")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPED: Final = re.compile(r"\\[\x00-\x7f]")
 _REQUEST_LINE: Final = re.compile(rf"({TOKEN.pattern}) ([!-~]+) ([!-~]+)")
 _STATUS_LINE: Final = re.compile(r"(?i:SIP/2\.0) ([1-6][0-9]{2}) (.*)", re.DOTALL)
@@ -49,7 +49,8 @@ class Head:
     unsafe: str | None = None
     """Why another reader might see other messages here: a stream ends."""
     problem: Problem | None = None
-    _seen: set[str] = field(factory=set)
+    fields: list[tuple[str, str, str]] = field(factory=list)
+    """Key, name and value of each header but Content-Length."""
 
     def wrong(self, text: str, status: int = 400) -> None:
         """Notes a problem unless an earlier one is known."""
@@ -63,18 +64,33 @@ def read_head(octets: bytes, limits: Limits) -> Head:
     head = _first_line(first or "", limits)
     if first is None:
         head.wrong("the first line is not UTF-8")
-    if octets.count(b"\r\n") != octets.count(b"\r") or octets.count(b"\r\n") != octets.count(b"\n"):
-        head.unsafe = "a bare CR or LF in a header"
-    elif octets.count(b"\r\n") > limits.headers:
-        head.unsafe = "too many headers"
-    elif len(octets) > limits.head_bytes:
-        head.unsafe = "headers are too long"
+    head.unsafe = _unsafe(octets, limits)
     if head.unsafe:
         head.wrong(head.unsafe)
         return head
     for line in lines:
         _take(head, line, limits)
+    head.message.headers = Headers.made_of(head.fields)
+    _look_for_controls(head, limits)
+    keys = [key for key, _, _ in head.fields]
+    if len(set(keys)) != len(keys) and any(keys.count(key) > 1 for key in SINGLE.intersection(keys)):
+        head.wrong("a header stands twice that stands once")
     return head
+
+
+def _unsafe(octets: bytes, limits: Limits) -> str | None:
+    ends = octets.count(b"\r\n")
+    if octets.count(b"\r") != ends or octets.count(b"\n") != ends:
+        return "a bare CR or LF in a header"
+    if ends > limits.headers:
+        return "too many headers"
+    return "headers are too long" if len(octets) > limits.head_bytes else None
+
+
+def _look_for_controls(head: Head, limits: Limits) -> None:
+    values = "\n".join([value for _, _, value in head.fields])
+    if _CONTROL.search(values) and not (limits.lenient and not _CONTROL.search(_ESCAPED.sub("", values))):
+        head.wrong("a control character in a header")
 
 
 def _lines(octets: bytes) -> tuple[str | None, list[str | None]]:
@@ -82,21 +98,19 @@ def _lines(octets: bytes) -> tuple[str | None, list[str | None]]:
         start, _, rest = octets.partition(b"\r\n")
         # a first header that begins with a blank continues nothing: it stays a line, and is no header
         octets = start + b"\r\n" + rest[:1] + _FOLD.sub(b" ", rest[1:])
-    try:
-        first, *lines = octets.decode().split("\r\n")
-    except UnicodeDecodeError:
-        return _lines_one_by_one(octets)
-    return first, list(lines)
-
-
-def _lines_one_by_one(octets: bytes) -> tuple[str | None, list[str | None]]:
     lines: list[str | None] = []
-    for line in octets.split(b"\r\n"):
-        try:
-            lines.append(line.decode())
-        except UnicodeDecodeError:
-            lines.append(None)
+    try:
+        lines += octets.decode().split("\r\n")
+    except UnicodeDecodeError:
+        lines += [_text(line) for line in octets.split(b"\r\n")]
     return lines[0], lines[1:]
+
+
+def _text(octets: bytes) -> str | None:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _first_line(line: str, limits: Limits) -> Head:
@@ -131,26 +145,29 @@ def _take(head: Head, line: str | None, limits: Limits) -> None:
         head.wrong("a header is not UTF-8")
         return
     name, colon, value = line.partition(":")
-    stripped = name.rstrip(" \t")
-    if not colon or not TOKEN.fullmatch(stripped):
-        head.wrong("a line is not a header")
+    known = (known_name(name) if colon else None) or _unusual(head, name if colon else "", limits)
+    if known is None:
         return
-    if name is not stripped and name != stripped and not limits.lenient:
-        head.wrong("white space before the colon")
-        if header_key(stripped) == "content-length":
-            head.unsafe = "white space after Content-Length"
-            return
-    if _CONTROL.search(value) and not (limits.lenient and not _CONTROL.search(_ESCAPED.sub("", value))):
-        head.wrong("a control character in a header")
-    key = header_key(stripped)
+    key, written = known
     if key == "content-length":
         _take_length(head, value.strip(" \t"))
-        return
-    if key in SINGLE:
-        if key in head._seen:
-            head.wrong("a header stands twice that stands once")
-        head._seen.add(key)
-    head.message.headers.add(stripped, value)
+    else:
+        head.fields.append((key, written, value.strip(" \t")))
+
+
+def _unusual(head: Head, name: str, limits: Limits) -> tuple[str, str] | None:
+    """Gives key and name, or notes why this is no header; with a blank before the colon it is read, for the reply."""
+    stripped = name.rstrip(" \t")
+    if not TOKEN.fullmatch(stripped):
+        head.wrong("a line is not a header")
+        return None
+    key = header_key(stripped)
+    if stripped != name and not limits.lenient:
+        head.wrong("white space before the colon")
+        if key == "content-length":
+            head.unsafe = "white space after Content-Length"
+            return None
+    return key, WRITTEN.get(key, stripped)
 
 
 def _take_length(head: Head, value: str) -> None:

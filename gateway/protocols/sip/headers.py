@@ -47,6 +47,17 @@ class Headers:
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: list[tuple[str, str, str]] = [_field(name, value) for name, value in fields]
 
+    @classmethod
+    def made_of(cls, fields: list[tuple[str, str, str]]) -> "Headers":
+        """Takes fields as `known_name` gives them: key, name as written, value without blanks around it."""
+        new = cls()
+        new._fields = fields
+        return new
+
+    def keyed(self) -> Iterator[tuple[str, str]]:
+        """Gives the key of each field, the long name in lower case, and its value."""
+        return ((key, value) for key, _, value in self._fields)
+
     def get(self, name: str) -> str | None:
         """Gives the value of the first field of that name, a list not split, or None."""
         key = header_key(name)
@@ -84,9 +95,7 @@ class Headers:
 
     def copy(self) -> "Headers":
         """Gives headers that can be changed without changing these."""
-        new = Headers()
-        new._fields = self._fields.copy()
-        return new
+        return Headers.made_of(self._fields.copy())
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return ((name, value) for _, name, value in self._fields)
@@ -156,16 +165,7 @@ class Via:
     @classmethod
     def parse(cls, text: str) -> "Via":
         """Reads one element of a Via header; raises SipSyntaxError."""
-        found = _VIA.match(text)
-        if found is None:
-            raise SipSyntaxError("not a Via")
-        return cls(
-            found[3].upper(),
-            normal_host(found["host"], found["v6"]),
-            port_number(found["port"]),
-            parse_parameters(text, found.end()),
-            f"{found[1]}/{found[2]}".upper(),
-        )
+        return _via_cached(text) if len(text) <= _CACHED_LENGTH else _via(text)
 
     @property
     def branch(self) -> str | None:
@@ -203,18 +203,22 @@ class CSeq:
     @classmethod
     def parse(cls, text: str) -> "CSeq":
         """Reads a CSeq; raises SipSyntaxError, also for a number of 2**31 or more."""
-        found = _CSEQ.fullmatch(text)
-        number = whole_number(found[1], MAX_CSEQ) if found else None
-        if found is None or number is None:
-            raise SipSyntaxError("not a CSeq")
-        return cls(number, found[2])
+        return _cseq_cached(text) if len(text) <= _CACHED_LENGTH else _cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
 
 
+def known_name(name: str) -> tuple[str, str] | None:
+    """Gives key and written form of a name in a usual spelling, None for any other."""
+    return _NAMES.get(name)
+
+
 def header_key(name: str) -> str:
     """Gives the long name in lower case, by which fields are compared."""
+    known = _NAMES.get(name)
+    if known is not None:
+        return known[0]
     lowered = name.lower()
     return COMPACT.get(lowered, lowered)
 
@@ -304,8 +308,22 @@ def _of(parameters: Parameters, name: str) -> str | None:
 
 
 def _field(name: str, value: str) -> tuple[str, str, str]:
+    key, written = _NAMES.get(name) or _unusual(name)
+    return key, written, value.strip(" \t")
+
+
+def _unusual(name: str) -> tuple[str, str]:
     key = header_key(name)
-    return key, WRITTEN.get(key, name), value.strip(" \t")
+    return key, WRITTEN.get(key, name)
+
+
+def _spellings() -> dict[str, tuple[str, str]]:
+    names = {spelling: (key, name) for key, name in WRITTEN.items() for spelling in (key, name, name.upper())}
+    compact = {each: (key, WRITTEN[key]) for short, key in COMPACT.items() for each in (short, short.upper())}
+    return names | compact
+
+
+_NAMES: Final = _spellings()
 
 
 def _name_addr(text: str) -> NameAddr:
@@ -325,4 +343,24 @@ def _addr_spec(text: str) -> NameAddr:
     return NameAddr("", SipUri.parse(uri), parse_parameters(text, end) if end >= 0 else ())
 
 
+def _via(text: str) -> Via:
+    found = _VIA.match(text)
+    if found is None:
+        raise SipSyntaxError("not a Via")
+    protocol = f"{found[1]}/{found[2]}".upper()
+    host, port = normal_host(found["host"], found["v6"]), port_number(found["port"])
+    return Via(found[3].upper(), host, port, parse_parameters(text, found.end()), protocol)
+
+
+def _cseq(text: str) -> CSeq:
+    found = _CSEQ.fullmatch(text)
+    number = whole_number(found[1], MAX_CSEQ) if found else None
+    if found is None or number is None:
+        raise SipSyntaxError("not a CSeq")
+    return CSeq(number, found[2])
+
+
+# a message is read, matched to its transaction and answered: each looks at the same few headers
 _name_addr_cached = lru_cache(4096)(_name_addr)
+_via_cached = lru_cache(1024)(_via)
+_cseq_cached = lru_cache(1024)(_cseq)

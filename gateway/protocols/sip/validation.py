@@ -6,9 +6,9 @@ from typing import Final
 from attrs import frozen
 
 from gateway.protocols.sip.faults import SipSyntaxError
-from gateway.protocols.sip.headers import NameAddr, Via, parse_content_type, whole_number
+from gateway.protocols.sip.headers import CSeq, NameAddr, Via, parse_content_type, split_list, whole_number
 from gateway.protocols.sip.message import Message, Request
-from gateway.protocols.sip.names import VERSION
+from gateway.protocols.sip.names import VERSION, WRITTEN
 from gateway.protocols.sip.uri import SipUri
 
 MAX_FORWARDS: Final = 255
@@ -24,89 +24,79 @@ class Problem:
 
 def check(message: Message) -> Problem | None:
     """Gives the first thing that is wrong with the headers or the Request-URI, or None."""
-    for what, test in _ALWAYS:
-        if not _holds(test, message):
-            return Problem(400, f"{what} is missing or malformed")
-    if isinstance(message, Request):
-        for what, test in _IN_REQUESTS:
-            if not _holds(test, message):
-                return Problem(400, f"{what} is malformed")
-    return None
+    missing = set(_NEEDED)
+    for key, value in message.headers.keyed():
+        test = _VALUES.get(key)
+        if test is None:
+            continue
+        if not _holds(test, value):
+            return Problem(400, f"{WRITTEN[key]} is malformed")
+        missing.discard(key)
+    if missing:
+        return Problem(400, f"{WRITTEN[min(missing)]} is missing")
+    return _check_request(message) if isinstance(message, Request) else None
 
 
 def repliable(request: Request) -> bool:
-    """Tells whether a response can be built: the topmost Via can be read, and all that it copies is there."""
+    """Tells whether a response can be built: every Via can be read, and all that it copies is there, without NUL."""
     if request.method == "ACK":  # RFC 3261 section 17.2.1: never answered
         return False
-    copied = [request.headers.get(name) for name in ("from", "to", "call-id", "cseq")]
-    return (
-        all(copied) and _holds(_readable_vias, request) and "\0" not in "".join(value for _, value in request.headers)
-    )
+    headers = request.headers
+    vias = headers.all("via")
+    copied = [headers.get(name) for name in ("from", "to", "call-id", "cseq")]
+    everything = "".join(value for _, value in headers)
+    return bool(vias) and all(_holds(Via.parse, via) for via in vias) and all(copied) and "\0" not in everything
 
 
-def _holds(test: Callable[[Message], object], message: Message) -> bool:
+def _check_request(request: Request) -> Problem | None:
+    if request.cseq.method != request.method:
+        return Problem(400, "CSeq has another method")
+    if not _holds(_no_headers, request.uri):
+        return Problem(400, "the Request-URI is malformed")
+    return None
+
+
+def _holds(test: Callable[[str], object], value: str) -> bool:
     try:
-        return bool(test(message))
+        return bool(test(value))
     except SipSyntaxError:
         return False
 
 
-def _vias(message: Message) -> bool:
-    values = message.headers.all("via")
-    return bool(values) and all(Via.parse(value).protocol == VERSION for value in values)
+def _no_headers(uri: str) -> bool:
+    return not SipUri.parse(uri).has_headers
 
 
-def _readable_vias(message: Message) -> bool:
-    return bool(message.vias)
+def _vias(value: str) -> bool:
+    return bool(value) and all(Via.parse(each).protocol == VERSION for each in split_list(value))
 
 
-def _call_id(message: Message) -> bool:
-    value = message.call_id
+def _call_id(value: str) -> bool:
     return bool(value) and not any(sign in value for sign in " \t,;")
 
 
-def _contacts(message: Message) -> bool:
-    values = message.headers.all("contact")
-    return values == ["*"] or all(NameAddr.parse(value) for value in values)
+def _contacts(value: str) -> bool:
+    return value == "*" or all(NameAddr.parse(each) for each in split_list(value))
 
 
-def _routes(message: Message) -> bool:
-    headers = message.headers
-    values = headers.all("route") + headers.all("record-route")
-    return all("<" in value and NameAddr.parse(value) for value in values)
+def _routes(value: str) -> bool:
+    return all("<" in each and NameAddr.parse(each) for each in split_list(value))
 
 
-def _content_type(message: Message) -> bool:
-    value = message.headers.get("content-type")
-    return value is None or bool(parse_content_type(value))
+def _max_forwards(value: str) -> bool:
+    return whole_number(value, MAX_FORWARDS) is not None
 
 
-def _max_forwards(message: Message) -> bool:
-    value = message.headers.get("max-forwards")
-    return value is None or whole_number(value, MAX_FORWARDS) is not None
-
-
-def _method(message: Message) -> bool:
-    return isinstance(message, Request) and message.cseq.method == message.method
-
-
-def _request_uri(message: Message) -> bool:
-    return isinstance(message, Request) and not SipUri.parse(message.uri).has_headers
-
-
-_Test = tuple[str, Callable[[Message], object]]
-_ALWAYS: Final[tuple[_Test, ...]] = (
-    ("Via", _vias),
-    ("From", lambda message: message.from_),
-    ("To", lambda message: message.to),
-    ("Call-ID", _call_id),
-    ("CSeq", lambda message: message.cseq),
-    ("Contact", _contacts),
-    ("Route or Record-Route", _routes),
-    ("Content-Type", _content_type),
-)
-_IN_REQUESTS: Final[tuple[_Test, ...]] = (
-    ("the method in CSeq", _method),
-    ("the Request-URI", _request_uri),
-    ("Max-Forwards", _max_forwards),
-)
+_NEEDED: Final = frozenset({"via", "from", "to", "call-id", "cseq"})
+_VALUES: Final[dict[str, Callable[[str], object]]] = {
+    "via": _vias,
+    "from": NameAddr.parse,
+    "to": NameAddr.parse,
+    "call-id": _call_id,
+    "cseq": CSeq.parse,
+    "contact": _contacts,
+    "route": _routes,
+    "record-route": _routes,
+    "content-type": parse_content_type,
+    "max-forwards": _max_forwards,
+}
