@@ -12,6 +12,9 @@ def load(kind: str, name: str) -> Any:
     if not found:
         known = ", ".join(sorted(entry.name for entry in entry_points(group=f"gateway.{kind}"))) or "none"
         raise PluginError(f"no plugin {name!r} of kind {kind} is installed; known are: {known}")
+    if len({entry.value for entry in found}) > 1:
+        places = ", ".join(sorted(entry.value for entry in found))
+        raise PluginError(f"more than one plugin {name!r} of kind {kind} is installed: {places}")
     try:
         return found[0].load()
     except Exception as problem:
