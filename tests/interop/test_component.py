@@ -8,7 +8,7 @@ from attrs import frozen
 from .client import Client
 from .gateway import Gateway
 from .lab import Lab
-from .scene import READY, configuration, give, of, partner, run, subscribe, table, until
+from .scene import READY, configuration, give, of, partner, subscribe, table, tell, until
 
 pytestmark = pytest.mark.interop
 
@@ -85,7 +85,7 @@ def test_level_acts_at_once(scene: Scene) -> None:
     give(scene.gateway, alice.bare, BOB, "blocked")
     bob.wait_for(of(alice.bare, type="unavailable"), after=mark)
     mark = bob.mark()
-    run(scene.gateway, "levels", "unset", alice.bare, BOB)
+    tell(scene.gateway, "levels", "unset", owner=alice.bare, contact=BOB)
     assert bob.wait_for(of(alice.bare), after=mark).text("status") == ""
 
 

@@ -121,6 +121,8 @@ def test_presence_crosses_by_dialback(scene: Scene) -> None:
     for domain in ("dialback.example", "partner.example"):
         befriend(scene.alice, scene.users[domain])
         scene.users[domain].wait_for(of(ALICE))
+        up = [line for line in scene.gateway.log.splitlines() if '"link up"' in line and f'"peer":"{domain}"' in line]
+        assert len(up) >= 2 and all('"mechanism":"dialback"' in line for line in up)
 
 
 def test_refusal_is_told_in_words(scene: Scene) -> None:

@@ -27,7 +27,7 @@ from .scene import (
     of,
     partner,
     publication,
-    run,
+    tell,
 )
 from .stanza import Stanza
 
@@ -252,10 +252,10 @@ def test_level_of_a_domain_counts_until_somebody_has_one_of_his_own(scene: Scene
     assert _named(bill.wait_for(of(ALICE), 2.0, after=marks[1]).xml) == {"display_name"}
     assert _named(_everything_seen(bob, marks[0])) == set()
     mark = bob.mark()
-    run(gateway, "levels", "unset", ALICE, BOB)
+    tell(gateway, "levels", "unset", owner=ALICE, contact=BOB)
     assert _named(bob.wait_for(of(ALICE), 2.0, after=mark).xml) == {"display_name"}
     mark = bill.mark()
-    run(gateway, "levels", "unset", ALICE, "partner.example")
+    tell(gateway, "levels", "unset", owner=ALICE, contact="partner.example")
     bill.wait_for(of(ALICE, type="unavailable"), 2.0, after=mark)
     bob.wait_for(of(ALICE, type="unavailable"), 2.0, after=mark)
 
@@ -271,7 +271,7 @@ def test_default_level_comes_from_the_configuration(scene: Scene) -> None:
 
 def _reconfigure(scene: Scene, *more: str, level: str = "blocked") -> None:
     scene.gateway.config_path.write_text(_config(scene.lab, *more, level=level))
-    run(scene.gateway, "reload")
+    tell(scene.gateway, "reload")
 
 
 def test_ceiling_of_a_partner_stands_above_every_level(scene: Scene) -> None:

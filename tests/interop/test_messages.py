@@ -8,7 +8,7 @@ from attrs import frozen
 from .client import Client
 from .gateway import Gateway
 from .lab import Lab
-from .scene import READY, befriend, configuration, give, inside_trust, partner, run
+from .scene import READY, befriend, configuration, give, inside_trust, partner, tell
 from .stanza import Stanza
 
 pytestmark = pytest.mark.interop
@@ -149,12 +149,12 @@ def test_encrypted_payload_passes_only_where_the_profile_says_so(scene: Scene) -
 def test_profile_without_messages(scene: Scene) -> None:
     try:
         scene.gateway.config_path.write_text(_config(scene.lab, modalities=["presence"]))
-        run(scene.gateway, "reload")
+        tell(scene.gateway, "reload")
         assert _refused(scene.alice, BOB) == "policy-violation"
         assert _refused(scene.bob, ALICE) == "service-unavailable"
     finally:
         scene.gateway.config_path.write_text(_config(scene.lab))
-        run(scene.gateway, "reload")
+        tell(scene.gateway, "reload")
     name = scene.alice.message(BOB, "again")
     scene.bob.wait_for(f"message[@id='{name}']/body")
 
@@ -166,7 +166,7 @@ def test_blocked_contact_and_unknown_person_are_refused_alike(scene: Scene) -> N
     assert _refused(scene.bob, ALICE) == unknown == "service-unavailable"
     assert not scene.alice.stanzas("message", after=mark)
     assert _refused(scene.alice, BOB) == "not-acceptable"
-    run(scene.gateway, "levels", "unset", ALICE, BOB)
+    tell(scene.gateway, "levels", "unset", owner=ALICE, contact=BOB)
 
 
 def test_unknown_contact_unknown_partner_and_silent_partner(scene: Scene) -> None:

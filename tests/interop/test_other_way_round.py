@@ -19,7 +19,7 @@ from .scene import (
     of,
     partner,
     publication,
-    run,
+    tell,
 )
 
 pytestmark = pytest.mark.interop
@@ -100,7 +100,7 @@ def test_blocking_takes_it_back(scene: Scene) -> None:
     mark = scene.bob.mark()
     give(scene.gateway, ALICE, BOB, "blocked")
     scene.bob.wait_for(of(ALICE, type="unavailable"), 2.0, after=mark)
-    run(scene.gateway, "levels", "unset", ALICE, BOB)
+    tell(scene.gateway, "levels", "unset", owner=ALICE, contact=BOB)
     scene.bob.wait_for(of(ALICE), 2.0, after=mark)
 
 

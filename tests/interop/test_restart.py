@@ -11,7 +11,7 @@ from attrs import frozen
 from .client import Client
 from .gateway import Gateway
 from .lab import Lab
-from .scene import READY, befriend, configuration, give, inside_trust, of, partner, run, subscribe, until
+from .scene import READY, befriend, configuration, give, inside_trust, of, partner, run, subscribe, tell, until
 
 pytestmark = pytest.mark.interop
 
@@ -60,7 +60,7 @@ def as_before(scene: Scene) -> Iterator[None]:
     """Each test begins with the first configuration, both present, and links up."""
     yield
     scene.gateway.config_path.write_text(_config(scene.lab))
-    run(scene.gateway, "reload")
+    tell(scene.gateway, "reload")
 
 
 def _converse(scene: Scene, timeout: float = 10.0) -> None:
@@ -172,7 +172,7 @@ def test_new_partner_and_removed_partner(scene: Scene, way: str) -> None:
         gateway.config_path.write_text(_config(scene.lab, *sections))
         told = gateway.log.count('"event":"reloaded"')
         if way == "command":
-            assert run(gateway, "reload")["changes"]
+            assert tell(gateway, "reload")["changes"]
         else:
             os.kill(_pid(gateway), signal.SIGHUP)
             until(lambda: gateway.log.count('"event":"reloaded"') > told, "reloaded")
@@ -212,7 +212,7 @@ def test_new_certificate_without_dropping_a_stream(scene: Scene) -> None:
     before = [_happened(scene, event) for event in ("link up", "link down")]
     scene.lab.pki.renew("corp.example")
     _renew(scene.lab)
-    run(scene.gateway, "reload")
+    tell(scene.gateway, "reload")
     _converse(scene)
     assert [_happened(scene, event) for event in ("link up", "link down")] == before
     options = "-starttls xmpp-server -xmpphost corp.example -connect 127.0.0.101:5269"
