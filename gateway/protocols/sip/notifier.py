@@ -11,7 +11,7 @@ from gateway.protocols.sip.dialogs import Dialog, DialogKey, DialogRefused
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.headers import parse_content_type
 from gateway.protocols.sip.message import Request
-from gateway.protocols.sip.station import Station, bare
+from gateway.protocols.sip.station import Station, bare, speaks_for
 from gateway.protocols.sip.timers import Alarms
 from gateway.protocols.sip.transaction_events import ResponseReceived, TimedOut, TransportFailed
 from gateway.protocols.sip.watching import NOTHING, Document, Watch, WatcherAsks, WatcherGone, WatchState
@@ -205,7 +205,8 @@ class Notifier:
         if watch is None or (watch.package, watch.event_id) != (package, event_id):
             self.station.refuse(transaction, request, 481, now)
             return
-        status = watch.dialog.refusal(request) or self._interval_fault(request) or 200
+        theirs = 0 if speaks_for(request, watch.watcher) else 403
+        status = theirs or watch.dialog.refusal(request) or self._interval_fault(request) or 200
         if status != 200:
             self._refuse(transaction, request, status, now)
             return

@@ -112,3 +112,8 @@ def bare(uri: str) -> str:
     """Gives scheme, user and host of a URI: what names a person; raises SipSyntaxError."""
     parsed = SipUri.parse(uri)
     return str(SipUri(parsed.scheme, parsed.user, parsed.host)) if parsed.host else str(parsed)
+
+
+def speaks_for(request: Request, remote_uri: str) -> bool:
+    """Says whether a request of a dialog comes from the domain that the dialog is with."""
+    return request.from_.uri.host == domain_of(remote_uri)

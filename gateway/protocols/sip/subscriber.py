@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from gateway.protocols.sip.dialogs import Dialog, DialogRefused
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.message import Request, Response
-from gateway.protocols.sip.station import Station
+from gateway.protocols.sip.station import Station, speaks_for
 from gateway.protocols.sip.subscribing import (
     ENDING,
     PERMANENT,
@@ -197,6 +197,8 @@ class Subscriber:
     def _fault(self, known: Subscribed, request: Request) -> int:
         """Says with which status a NOTIFY is refused, 0 for none; the first one makes the dialog."""
         dialog, tag = known.dialog, request.from_.tag or ""
+        if not speaks_for(request, known.key.presentity):
+            return 403
         try:
             event, state = request.event, request.headers.get("Subscription-State")
             if event is None or state is None or event[0].lower() != known.key.package:
