@@ -27,17 +27,32 @@ class Need:
         return shutil.which(self.sign, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
 
 
-_LAB = "the tests against real servers (tests/interop)"
+LAB = "the tests against real servers (tests/interop)"
+SIP = "the tests against SIP servers and clients (tests/interop/sip)"
+SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
 NEEDS = (
-    Need("prosody", "prosody", _LAB),
-    Need("ejabberd", "ejabberdctl", _LAB),
+    Need("prosody", "prosody", LAB),
+    Need("ejabberd", "ejabberdctl", LAB),
     # Prosody's resolver follows the lab's DNS views only with it
-    Need("lua-unbound", "/usr/share/doc/lua-unbound", _LAB),
-    Need("dnsmasq-base", "dnsmasq", _LAB),
-    Need("iproute2", "ip", _LAB),
-    Need("util-linux", "setpriv", _LAB),
-    Need("mount", "mount", _LAB),
-    Need("openssl", "openssl", _LAB),
+    Need("lua-unbound", "/usr/share/doc/lua-unbound", LAB),
+    Need("dnsmasq-base", "dnsmasq", LAB),
+    Need("iproute2", "ip", LAB),
+    Need("util-linux", "setpriv", LAB),
+    Need("mount", "mount", LAB),
+    Need("openssl", "openssl", LAB),
+    Need("kamailio", "kamailio", SIP),
+    Need("kamailio-tls-modules", "/usr/share/doc/kamailio-tls-modules", SIP),
+    Need("kamailio-presence-modules", "/usr/share/doc/kamailio-presence-modules", SIP),
+    Need("kamailio-xml-modules", "/usr/share/doc/kamailio-xml-modules", SIP),
+    Need("kamailio-sqlite-modules", "/usr/share/kamailio/db_sqlite", SIP),
+    Need("baresip-core", "baresip", SIP),
+    Need("finch", "finch", SIPE),
+    Need("pidgin-sipe", "/usr/share/doc/pidgin-sipe", SIPE),
+    Need("dbus-daemon", "dbus-daemon", SIPE),
+    Need("dbus-bin", "dbus-send", SIPE),
+    Need("tmux", "tmux", SIPE),
+    Need("gcc", "gcc", SIPE),
+    Need("libc6-dev", "/usr/include/dlfcn.h", SIPE),
 )
 _SERVICES = "/usr/sbin/policy-rc.d"
 """While this program says no, Debian's packages start no service of their own."""

@@ -5,18 +5,19 @@ import os
 
 import pytest
 
+from ..install_peers import LAB
 from ..install_peers import missing as absent
 from .namespace import Namespace
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
-    config.addinivalue_line("markers", "interop: runs against real XMPP servers in a network namespace; needs root")
+    config.addinivalue_line("markers", "interop: runs against real servers in a network namespace; needs root")
 
 
 def missing() -> str:
     """What keeps the lab from running here and how to get it, in one line; "" for nothing."""
-    packages = [need.package for need in absent()]
+    packages = [need.package for need in absent() if need.leaves_out == LAB]
     if packages:
         return f"interop tests left out: apt-get install {' '.join(packages)}"
     if importlib.util.find_spec("slixmpp") is None:
