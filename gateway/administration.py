@@ -105,6 +105,7 @@ class Administration:
     def levels_list(self, owner: str | None = None) -> list[LevelEntry]:
         """Lists who has given which level to whom."""
         entries = [*self._assignments.all(), *self._house.pairs.rules.assignments]
+        owner = self._owner(owner) if owner else owner
         return [_shown(entry) for entry in entries if owner is None or entry.owner in (owner, "")]
 
     def levels_show(self, owner: str, contact: str) -> LevelShown:
@@ -163,7 +164,7 @@ class Administration:
         """Shows the contract with one partner."""
         partner = self._named(domain)
         route = self._routes()[partner.name]
-        locks = [lock.field.value for lock in self._house.pairs.rules.locks if lock.partner in ("", partner.name)]
+        locks = [lock.field.value for lock in self._house.pairs.rules.locks if lock.binds(partner)]
         return {
             **self._listed(partner),
             "domains": sorted(partner.domains),
@@ -242,9 +243,10 @@ class Administration:
         now = Presence(self._house.presence.presence_of(pair))
         envelope = Envelope(pair.alias, pair.contact, now, Side.INTERNAL)
         verdict = authorize(envelope, pair.facts, pair.permission)
-        if verdict.content is None:
+        if not isinstance(verdict.content, Presence):
             return ""
-        return leg.preview(Envelope(pair.alias, pair.contact, verdict.content, Side.INTERNAL))
+        shown = Presence(verdict.content.document, changed=verdict.content.document.names | {Field.AVAILABILITY})
+        return leg.preview(Envelope(pair.alias, pair.contact, shown, Side.INTERNAL))
 
     def _preview_card(self, pair: Pair, leg: Leg) -> str:
         query = Query(QueryKind.CARD, "view", leg.question(QueryKind.CARD))

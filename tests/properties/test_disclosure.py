@@ -73,3 +73,17 @@ def test_in_the_end_a_contact_believes_no_more_than_he_may(history: list[Event])
     expected = visible if now.available and Field.AVAILABILITY in visible else frozenset()
     assert (pair.last.names if pair.last is not None else frozenset()) == expected
     assert not pair.waiting and pair.revoking_since is None
+
+
+def test_what_was_told_before_a_restart_is_withdrawn_after_it() -> None:
+    """The house does not know what the contact was told: he may believe a mood that he must not see any longer."""
+    stage, wire = staged()
+    pair = stage.befriend()
+    stage.house.roster.rebuild(pair)
+    Player(stage, wire).play(("presence", BOB, DESK, frozenset()))
+    told = " ".join(said.text for said in wire.said)
+    for node in ("mood", "activity", "geoloc"):
+        assert f"<items node='http://jabber.org/protocol/{node}'>" in told
+    wire.said.clear()
+    Player(stage, wire).play(("presence", BOB, DESK, frozenset({Field.SHOW})))
+    assert "items" not in wire.said[0].text, "once is enough"

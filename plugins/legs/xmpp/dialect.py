@@ -244,11 +244,14 @@ def _nobody_asked(local: str, remote: str) -> None:
 
 
 def outward_presence(presence: Presence, sender: str, recipient: str) -> str:
-    """Writes presence to a partner: the stanza, and an event for each published item that has changed (XEP-0163)."""
+    """Writes presence to a partner: the stanza, and an event for each published item that has changed (XEP-0163).
+
+    When it is not known what he was told, what is not there is withdrawn: he may have been told it before a restart.
+    """
     document, changed = presence.document, presence.changed
     text = ""
     if changed is None or not IN_STANZA.isdisjoint(changed):
-        gone = changed is not None and Field.PHOTO in changed
+        gone = changed is None or Field.PHOTO in changed
         caps = (
             caps_of(document[Field.CAPABILITIES], document.get(Field.DEVICE))
             if Field.CAPABILITIES in document
@@ -257,7 +260,7 @@ def outward_presence(presence: Presence, sender: str, recipient: str) -> str:
         text = write_presence(document, sender, recipient, photo_gone=gone, caps=caps)
     bare = sender.partition("/")[0]
     for name in IN_EVENTS:
-        if name in document if changed is None else name in changed:
+        if changed is None or name in changed:
             text += write_event(name, document, bare, recipient)
     return text
 
