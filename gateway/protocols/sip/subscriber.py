@@ -255,9 +255,12 @@ class Subscriber:
 
     def _alive(self, known: Subscribed, state: SubscriptionState, now: float) -> None:
         """Takes the time that is left, which a NOTIFY says with authority (RFC 6665 section 4.1.3)."""
-        known.phase, known.notify_by, known.failures = Phase.LIVE, None, 0
-        left = known.granted if state.expires is None else state.expires
-        self._lives(known, left or known.expires, now)
+        began = known.phase is not Phase.LIVE
+        known.phase, known.notify_by = Phase.LIVE, None
+        if began or state.expires is not None:
+            left = known.granted if state.expires is None else state.expires
+            self._lives(known, left or known.expires, now)
+        known.failures = 0
         if known.leave:
             self._leave(known, now)
         self._arm(known)
