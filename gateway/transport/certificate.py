@@ -53,6 +53,7 @@ class PeerCertificate:
     dns_names: tuple[str, ...] = ()
     srv_names: tuple[str, ...] = ()
     xmpp_addrs: tuple[str, ...] = ()
+    uri_names: tuple[str, ...] = ()
     spki_sha256: str = ""
     fingerprint_sha256: str = ""
     not_after: float = 0.0
@@ -84,6 +85,7 @@ def read_certificate(certificate: x509.Certificate, errors: Iterable[int] = ()) 
         dns_names=tuple(names.get_values_for_type(x509.DNSName)),
         srv_names=_other_names(names, DNS_SRV, IA5_STRING),
         xmpp_addrs=_other_names(names, XMPP_ADDR, UTF8_STRING),
+        uri_names=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)),
         spki_sha256=hashlib.sha256(spki).hexdigest(),
         fingerprint_sha256=hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest(),
         not_after=certificate.not_valid_after_utc.timestamp(),

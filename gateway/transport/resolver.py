@@ -17,7 +17,6 @@ from gateway.errors import GatewayError
 from gateway.transport.names import a_label
 from gateway.transport.queries import Failed, Queries, Records, is_address
 
-XMPP_PORT = 5269
 MOST_TARGETS = 8
 MOST_ADDRESSES = 8
 MOST_WAITING = 256
@@ -43,6 +42,21 @@ class ServiceNotOffered(LookupFailed):
 
 class ResolverFailed(LookupFailed):
     """The name servers did not answer, or answered with a failure; later the answer may be another."""
+
+
+@frozen
+class Service:
+    """What is looked for: SRV names, whether each means TLS from the first byte, and the usual port."""
+
+    names: tuple[tuple[str, bool], ...]
+    port: int
+    direct_tls: bool
+
+
+XMPP = Service((("_xmpps-server", True), ("_xmpp-server", False)), 5269, False)
+"""Servers for other XMPP servers (RFC 6120 section 3.2, XEP-0368)."""
+SIP = Service((("_sips", True), ("_sipfederationtls", True)), 5061, True)
+"""Servers for other SIP domains, over TLS (RFC 3263); the second name is that of Microsoft's edges."""
 
 
 @frozen
@@ -129,6 +143,7 @@ class Resolver:
     port: int = 53
     address_filter: Callable[[str], bool] = public_only
     draw: random.Random = field(factory=random.SystemRandom)
+    service: Service = XMPP
     _queries: Queries = field(init=False)
     _threads: ThreadPool = field(init=False)
     _kept: OrderedDict[str, _Kept] = field(init=False, factory=OrderedDict)
@@ -143,10 +158,10 @@ class Resolver:
         """Ends the threads; waits for questions under way, at most a few times `timeout`."""
         self._threads.stop()
 
-    async def xmpp_targets(self, domain: str) -> list[Target]:
+    async def targets(self, domain: str) -> list[Target]:
         """Returns the domain's servers in the order in which to try them; raises LookupFailed.
 
-        Port 5269 of the domain itself is tried only if the domain has no SRV record at all.
+        The usual port of the domain itself is tried only if the domain has no SRV record at all.
         """
         try:
             name = a_label(domain)
@@ -195,11 +210,14 @@ class Resolver:
     def _located(self, name: str) -> _Found:
         queries = self._queries.until_deadline()
         if is_address(name):
-            return self._addressed(queries, name, [SrvRecord(0, 0, Target(name, XMPP_PORT, False))], LONGEST_KEPT)
-        records, seconds = _srv_records(queries, name)
+            return self._addressed(queries, name, [self._usual(name)], LONGEST_KEPT)
+        records, seconds = _srv_records(queries, name, self.service.names)
         if not records:
-            records = [SrvRecord(0, 0, Target(name, XMPP_PORT, False))]
+            records = [self._usual(name)]
         return self._addressed(queries, name, records, seconds)
+
+    def _usual(self, name: str) -> SrvRecord:
+        return SrvRecord(0, 0, Target(name, self.service.port, self.service.direct_tls))
 
     def _addressed(self, queries: Queries, name: str, records: list[SrvRecord], seconds: float) -> _Found:
         """Adds the addresses that may be dialled; records left without any fall away."""
@@ -226,12 +244,12 @@ class Resolver:
         raise (ResolverFailed if failed else NotFound)(f"{name}: " + "; ".join(dict.fromkeys(notes)))
 
 
-def _srv_records(queries: Queries, name: str) -> tuple[list[SrvRecord], float]:
-    """Returns both kinds of records together; one kind is enough if the other's question fails."""
+def _srv_records(queries: Queries, name: str, services: Sequence[tuple[str, bool]]) -> tuple[list[SrvRecord], float]:
+    """Returns all kinds of records together; one kind is enough if the question about another fails."""
     records: list[SrvRecord] = []
     failures: list[str] = []
     refused, seconds = False, LONGEST_KEPT
-    for service, direct_tls in (("_xmpps-server", True), ("_xmpp-server", False)):
+    for service, direct_tls in services:
         try:
             answer = queries.services(f"{service}._tcp.{name}")
         except Failed as error:
@@ -248,7 +266,7 @@ def _srv_records(queries: Queries, name: str) -> tuple[list[SrvRecord], float]:
     if failures:
         raise ResolverFailed(f"{name}: " + "; ".join(failures))
     if refused:
-        raise ServiceNotOffered(f"{name} says that it has no XMPP servers")
+        raise ServiceNotOffered(f"{name} says that it has no such servers")
     return [], seconds
 
 

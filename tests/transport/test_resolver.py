@@ -101,7 +101,7 @@ async def test_both_kinds_of_records_are_merged_by_priority(zone: Zone, resolver
         ("a.partner.example", "A"): ["8.8.8.2"],
         ("b.partner.example", "A"): ["8.8.8.3"],
     }
-    assert await resolver.xmpp_targets("Partner.example") == [
+    assert await resolver.targets("Partner.example") == [
         Target("a.partner.example", 5269, False, ("2600::1", "8.8.8.2")),
         Target("tls.partner.example", 443, True, ("8.8.8.1",)),
         Target("b.partner.example", 5270, False, ("8.8.8.3",)),
@@ -111,7 +111,7 @@ async def test_both_kinds_of_records_are_merged_by_priority(zone: Zone, resolver
 @ensureDeferred
 async def test_without_srv_records_the_domain_itself_is_the_server(zone: Zone, resolver: Resolver) -> None:
     zone.answers = {("xn--bcher-kva.example", "A"): ["8.8.8.1"]}
-    assert await resolver.xmpp_targets("bücher.example") == [Target("xn--bcher-kva.example", 5269, False, ("8.8.8.1",))]
+    assert await resolver.targets("bücher.example") == [Target("xn--bcher-kva.example", 5269, False, ("8.8.8.1",))]
 
 
 @ensureDeferred
@@ -121,7 +121,7 @@ async def test_a_dot_means_no_service_and_no_fallback(zone: Zone, resolver: Reso
         ("partner.example", "A"): ["8.8.8.1"],
     }
     with pytest.raises(ServiceNotOffered):
-        await resolver.xmpp_targets("partner.example")
+        await resolver.targets("partner.example")
 
 
 @ensureDeferred
@@ -132,7 +132,7 @@ async def test_a_failing_name_server_is_no_reason_to_fall_back(failure, zone: Zo
         ("partner.example", "A"): ["8.8.8.1"],
     }
     with pytest.raises(ResolverFailed):
-        await resolver.xmpp_targets("partner.example")
+        await resolver.targets("partner.example")
 
 
 @ensureDeferred
@@ -142,7 +142,7 @@ async def test_srv_targets_without_address_are_no_reason_to_fall_back(zone: Zone
         ("partner.example", "A"): ["8.8.8.1"],
     }
     with pytest.raises(NotFound, match="gone.partner.example has no address"):
-        await resolver.xmpp_targets("partner.example")
+        await resolver.targets("partner.example")
 
 
 @ensureDeferred
@@ -152,18 +152,18 @@ async def test_addresses_of_our_own_network_are_refused_by_name(zone: Zone, reso
         ("mixed.example", "A"): ["10.1.2.3", "8.8.8.1"],
     }
     with pytest.raises(NotFound, match=r"10\.1\.2\.3, which may not be dialled"):
-        await resolver.xmpp_targets("partner.example")
-    assert (await resolver.xmpp_targets("mixed.example"))[0].addresses == ("8.8.8.1",)
+        await resolver.targets("partner.example")
+    assert (await resolver.targets("mixed.example"))[0].addresses == ("8.8.8.1",)
     with pytest.raises(NotFound):
-        await resolver.xmpp_targets("169.254.169.254")
+        await resolver.targets("169.254.169.254")
 
 
 @ensureDeferred
 async def test_answers_are_kept_and_askers_at_once_ask_once(zone: Zone, resolver: Resolver) -> None:
     zone.answers = {("partner.example", "A"): ["8.8.8.1"]}
-    results = await DeferredList([ensure(resolver.xmpp_targets("partner.example")) for _ in range(5)])
+    results = await DeferredList([ensure(resolver.targets("partner.example")) for _ in range(5)])
     assert all(success and targets[0].addresses == ("8.8.8.1",) for success, targets in results)
-    await resolver.xmpp_targets("partner.example")
+    await resolver.targets("partner.example")
     assert zone.asked["partner.example", "A"] == 1
 
 
@@ -171,7 +171,7 @@ async def test_answers_are_kept_and_askers_at_once_ask_once(zone: Zone, resolver
 async def test_what_is_not_found_is_kept_too_but_not_for_ever(zone: Zone, resolver: Resolver) -> None:
     for _ in range(2):
         with pytest.raises(NotFound):
-            await resolver.xmpp_targets("nowhere.example")
+            await resolver.targets("nowhere.example")
     assert zone.asked["nowhere.example", "A"] == 1
     assert 30 <= resolver._kept["nowhere.example"].until - reactor.seconds() <= 60
 
@@ -180,7 +180,7 @@ async def test_what_is_not_found_is_kept_too_but_not_for_ever(zone: Zone, resolv
 async def test_what_is_no_domain_is_not_asked_for(zone: Zone, resolver: Resolver) -> None:
     for text in ("", "a b", "a..example", "-.example", "x" * 64 + ".example", "[::1]"):
         with pytest.raises(LookupFailed):
-            await resolver.xmpp_targets(text)
+            await resolver.targets(text)
     assert not zone.asked
 
 

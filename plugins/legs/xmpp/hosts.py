@@ -120,7 +120,7 @@ class OutsideHost(_Names):
         route = route_of(self._config, remote)
         if route is not None and route.route is not None:
             return await fixed_target(route.route, route.direct_tls)
-        return await self._resolver(self._anywhere(remote)).xmpp_targets(ascii_domain(remote))
+        return await self._resolver(self._anywhere(remote)).targets(ascii_domain(remote))
 
     async def elsewhere(self, remote: str, place: str) -> list[Target]:
         """Gives those addresses of another host of the domain that may be dialled; it proves the same domain."""
