@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.model.message import ChatState
@@ -111,12 +111,14 @@ def test_the_repr_shows_no_text() -> None:
     assert "secret" not in repr(read_body("text/plain", "", b"secret", NOW))
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0\ufeff"), max_size=50))
 def test_text_comes_back(text: str) -> None:
     kind, body = write_text(text)
     assert read_body(kind, "", body, NOW) == Text(text)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(
         ["text/plain", "text/html", "message/cpim", "multipart/alternative; boundary=b", "message/imdn+xml"]
@@ -222,6 +224,7 @@ def test_a_notification_asks_for_none() -> None:
 URIS = st.from_regex(r"(im|sip):[a-z0-9]{1,8}@[a-z]{1,8}\.example", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         CpimMessage,
@@ -284,6 +287,7 @@ def test_what_is_no_cpim_is_refused(body: bytes) -> None:
         read_cpim(body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text("\\u0: \r\n<>;NS", max_size=80).map(str.encode))
 def test_nothing_but_the_own_error_escapes_cpim(body: bytes) -> None:
     try:
@@ -346,6 +350,7 @@ def test_hostile_hypertext_costs_linear_time(piece: str) -> None:
     assert time.process_time() - start < 0.5
 
 
+@settings(deadline=None)
 @given(st.text("<>/!-\"'= abp&;", max_size=80))
 def test_no_tag_survives(markup: str) -> None:
     text = html_to_text(markup.replace("&", ""))
@@ -354,6 +359,7 @@ def test_no_tag_survives(markup: str) -> None:
     assert "</" not in text
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_parts_cost_linear_time(noise: bytes) -> None:
     read_body("multipart/alternative; boundary=b", "", b"\r\n--b\r\n\r\n" * 15 + noise, NOW)

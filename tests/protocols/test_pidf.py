@@ -48,7 +48,7 @@ def carried(document: PresenceDocument) -> PresenceDocument:
     return PresenceDocument(fields)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(documents(), st.booleans())
 def test_what_is_written_is_valid_and_comes_back(document: PresenceDocument, for_microsoft: bool) -> None:
     body = write(document, contact="sip:alice@corp.example", priority=5, for_microsoft=for_microsoft)
@@ -58,7 +58,7 @@ def test_what_is_written_is_valid_and_comes_back(document: PresenceDocument, for
     assert (read.entity, [(one.id, one.priority, one.contact) for one in read.tuples]) == (ENTITY, [("t1", 5, ENTITY)])
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.sets(st.sampled_from(sorted(Field, key=lambda name: name.value))), st.booleans())
 def test_a_field_not_in_the_document_is_not_in_the_written_form(names: set[Field], for_microsoft: bool) -> None:
     body = write(canary_document(names), for_microsoft=for_microsoft).decode()
@@ -362,13 +362,14 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(TREES, max_size=5).map("".join))
 def test_any_tree_is_read_and_what_is_read_can_be_written(inside: str) -> None:
     found = read(inside)
     check(write(found.document))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_nothing_but_the_own_error_escapes(octets: bytes) -> None:
     for body in (octets, f"<presence {RICH}>".encode() + octets + b"</presence>"):

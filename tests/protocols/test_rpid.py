@@ -1,7 +1,7 @@
 """The words of RFC 4480: the tables are complete and lose nothing on the way back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -78,6 +78,7 @@ def read_mood(word: str, text: str, note: str) -> Mood | None:
     return rpid.other_mood(text, note) if word == "other" else rpid.mood_of(word, note)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Activity,
@@ -93,6 +94,7 @@ def test_every_activity_of_the_model_comes_back(activity: Activity) -> None:
     assert read_activity(word, text, note) == activity
 
 
+@settings(deadline=None)
 @given(st.builds(Mood, st.sampled_from(sorted(MOODS)), LINES | st.sampled_from(["weak", "In Love"])))
 def test_every_mood_of_the_model_comes_back(mood: Mood) -> None:
     word, text, note = rpid.write_mood(mood)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.protocols.element import Element
@@ -65,6 +65,7 @@ def test_each_limit_holds_and_its_edge_passes(body: bytes, limits: DocumentLimit
     assert read_document(body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_nothing_else_escapes(body: bytes) -> None:
     try:
