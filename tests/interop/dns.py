@@ -41,7 +41,7 @@ class Zone:
     direct_tls: int | None = None
     """The port of an _xmpps-server record (XEP-0368), if there is one."""
     sip: bool = False
-    """Whether it speaks SIP, and not XMPP, to the world: SRV records for SIP over TLS (RFC 3263) and for SIP federation."""
+    """Whether it speaks SIP, and not XMPP, to the world: SRV records for SIP over TLS (RFC 3263) and federation."""
 
 
 CAST = (

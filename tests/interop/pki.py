@@ -82,6 +82,8 @@ class Pki:
     """Issues certificates below `folder`, each (name, flavour) once."""
 
     folder: Path
+    name: str = "Lab test CA"
+    """What its authority is called; a second one needs another name."""
     _ca_key: ec.EllipticCurvePrivateKey = field(init=False, repr=False)
     _ca: x509.Certificate = field(init=False, repr=False)
     _leaves: dict[tuple[str, Flavour], Leaf] = field(init=False, factory=dict)
@@ -90,7 +92,7 @@ class Pki:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         self._ca_key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name("Lab test CA")
+        subject = _name(self.name)
         builder = self._dated(subject, subject, self._ca_key, Flavour.BOTH)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)

@@ -10,7 +10,7 @@ SDP = (
     b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=session\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=message 5060 sip null\r\n"
     b"a=accept-types:text/plain text/html application/im-iscomposing+xml\r\n"
 )
-"""The description of an instant messaging session as Communicator's clients write it: MESSAGE inside the INVITE's dialog."""
+"""A session of instant messages as Communicator's clients describe it: MESSAGE inside the INVITE's dialog."""
 
 
 @frozen

@@ -144,18 +144,20 @@ def test_answers_as_told(cast: Cast) -> None:
 
 
 def test_user_agent_notifies_by_itself(cast: Cast) -> None:
-    hermit = user_agent(cast.lab, "hermit@ally.example", registrar="127.0.0.99:5060")
-    hermit.document(pidf(hermit.aor, note="own word"))
-    with dial(cast.lab, hermit.address, hermit.port, tls=False) as peer:
-        asked = peer.request("SUBSCRIBE", hermit.aor, "sip:bob@partner.example", headers=[("Event", "presence")])
-        assert peer.exchange(asked)["expires"] == "3600"
-    told = hermit.wait_for("SUBSCRIBE")
-    sent = hermit.messages(lambda got: got.sent and got.method == "NOTIFY" and got.call_id == told.call_id)
-    assert sent and "own word" in sent[0].text
+    with edge(cast.lab, "127.0.0.99", None, 5060) as registrar:
+        hermit = user_agent(cast.lab, "hermit@ally.example", transport="tcp", registrar="127.0.0.99:5060")
+        hermit.document(pidf(hermit.aor, note="own word"))
+        with dial(cast.lab, hermit.address, hermit.port, tls=False) as peer:
+            asked = peer.request("SUBSCRIBE", hermit.aor, "sip:bob@partner.example", headers=[("Event", "presence")])
+            assert peer.exchange(asked)["expires"] == "3600"
+        with registrar.accept() as towards:
+            told = towards.receive()
+            assert told.method == "NOTIFY" and "own word" in told.text
+            assert told["subscription-state"] == "active;expires=3600"
 
 
 def test_wrong_certificates_are_refused(cast: Cast) -> None:
-    foreign = Pki(cast.lab.folder / "foreign")
+    foreign = Pki(cast.lab.folder / "foreign", "Foreign CA")
     for address in (CORP, PARTNER):
         assert "certificate required" in refusal(cast.lab, address).lower()
         assert "unknown ca" in refusal(cast.lab, address, leaf=foreign.leaf("corp.example", "sip")).lower()
@@ -184,14 +186,14 @@ def test_edge_of_a_partner_played_by_the_test(tmp_path: Path) -> None:
         lab.kamailio("corp.example", users={"alice": ""}, next_hop="tls:127.0.0.40:5061")
         alice = user_agent(lab, "alice@corp.example", transport="tcp")
         alice.register()
-        with edge(lab, "127.0.0.40", lab.pki.leaf("stranger.example", "sip")) as partner:
-            with ThreadPoolExecutor(1) as thread:
-                asked = thread.submit(alice.message, "sip:eve@stranger.example", "to the edge")
-                with partner.accept() as peer:
-                    got = peer.receive()
-                    assert got.text == "to the edge" and got.sender == alice.aor
-                    peer.answer(got, 603, "Decline")
-                    assert asked.result().status == 603
+        leaf = lab.pki.leaf("stranger.example", "sip")
+        with edge(lab, "127.0.0.40", leaf) as partner, ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(alice.message, "sip:eve@stranger.example", "to the edge")
+            with partner.accept() as peer:
+                got = peer.receive()
+                assert got.text == "to the edge" and got.sender == alice.aor
+                peer.answer(got, 603, "Decline")
+                assert asked.result().status == 603
 
 
 def test_rules_decide_who_sees_what(tmp_path: Path) -> None:

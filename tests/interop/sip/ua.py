@@ -32,7 +32,9 @@ class Ua(Record):
     Every method that asks something gives the final response, whatever it is, and raises AssertionError without one.
     """
 
-    def __init__(self, aor: str, address: str, port: int, registrar: str, transport: str, argv: list[str], errors: Path):
+    def __init__(
+        self, aor: str, address: str, port: int, registrar: str, transport: str, argv: list[str], errors: Path
+    ):
         super().__init__(aor)
         self.address, self.port, self.transport, self.registrar = address, port, transport, registrar
         self._errors = errors
@@ -59,8 +61,10 @@ class Ua(Record):
         self._repeat("register", expires, "REGISTER", f"sip:{self.domain}", expires, keep=keep, to=self.aor)
         return got
 
-    def publish(self, document: str | None = None, expires: int = 600, *, keep: bool = False, **told: str) -> SipMessage:
-        """Publish a presence document (RFC 3903), one made by `pidf` of `told` unless given; `keep`: again at half time."""
+    def publish(
+        self, document: str | None = None, expires: int = 600, *, keep: bool = False, **told: str
+    ) -> SipMessage:
+        """Publish a document (RFC 3903), one made by `pidf` of `told` unless given; `keep`: again at half time."""
         body = pidf(self.aor, **told) if document is None else document
         order: dict[str, Any] = {"to": self.aor, "publication": "presence"}
         headers = [("Event", "presence"), ("Expires", str(expires))]
@@ -301,7 +305,13 @@ def _packed(body: str | bytes) -> str:
 def _order(
     method: str, uri: str, headers: Headers, kind: str = "", body: str | bytes = b"", **more: Any
 ) -> dict[str, Any]:
-    asked = {"method": method, "uri": uri, "headers": list(headers), "type": kind if body else "", "body": _packed(body)}
+    asked = {
+        "method": method,
+        "uri": uri,
+        "headers": list(headers),
+        "type": kind if body else "",
+        "body": _packed(body),
+    }
     return {"dialog": "", "timeout": _PATIENCE, **asked, **more}
 
 

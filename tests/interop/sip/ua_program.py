@@ -1,6 +1,7 @@
 """A SIP user agent that obeys JSON lines on stdin and tells every message on stdout, one JSON object a line.
 
-Runs as a program of its own, inside the namespace: python -m tests.interop.sip.ua_program AOR ADDRESS PORT REGISTRAR udp|tcp
+Runs as a program of its own, inside the namespace:
+python -m tests.interop.sip.ua_program AOR ADDRESS PORT REGISTRAR udp|tcp
 In:  {"do": "request" | "answer" | "document" | "keep" | "drop" | "raw", "id": number, …}: see the methods of Agent
 Out: {"wire": message, "sent": bool, "at": seconds, "peer": text, "again": bool}
      {"done": id, "wire": final response, "dialog": id} | {"failed": id, "reason": text}; messages in base64
@@ -161,9 +162,7 @@ class Agent:
         number = int(got["cseq"].split(" ")[0])
         if got.status < 300:
             answered = dialog.opened(got)
-            await self.links.send(
-                self._request("ACK", answered.target, f"z9hG4bK{fresh()}", answered, [], cseq=number)
-            )
+            await self.links.send(self._request("ACK", answered.target, f"z9hG4bK{fresh()}", answered, [], cseq=number))
         else:
             refused = Dialog(dialog.call_id, dialog.local, got["to"], dialog.cseq, uri, dialog.routes)
             await self.links.send(self._request("ACK", uri or dialog.target, branch, refused, [], cseq=number))
@@ -202,9 +201,12 @@ class Agent:
         if opens:
             # a NOTIFY may come before the answer (RFC 6665 4.1.2.4)
             self.dialogs[dialog.call_id] = dialog
-        got = await self.request(method, uri, headers, order["type"], b64decode(order["body"]), dialog, order["timeout"])
+        got = await self.request(
+            method, uri, headers, order["type"], b64decode(order["body"]), dialog, order["timeout"]
+        )
         if event:
-            self.etags[event] = got["sip-etag"] if got.status < 300 else ""
+            gone = got.status >= 300 or ("Expires", "0") in headers
+            self.etags[event] = "" if gone else got["sip-etag"]
         if method in ("INVITE", "SUBSCRIBE") and got.status < 300:
             self.dialogs[dialog.call_id] = dialog.opened(got)
         if method == "BYE" or got.status == 481 or (opens and got.status >= 300):

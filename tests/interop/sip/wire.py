@@ -141,7 +141,7 @@ class Framer:
     def feed(self, chunk: bytes) -> list[bytes]:
         """The messages that are complete now."""
         self._waiting += chunk
-        complete = []
+        complete: list[bytes] = []
         while True:
             # what is between messages keeps the connection alive (RFC 5626 3.5.1)
             self._waiting = self._waiting.lstrip(b"\r\n")
