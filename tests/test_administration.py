@@ -54,7 +54,7 @@ async def test_a_level_for_everybody_reaches_every_pair() -> None:
         ("alice@corp.example", "bob@partner.example", "friends", "no level"),
         ("alice@elsewhere.example", "bob@partner.example", "team", "none of our people"),
         ("corp.example", "bob@partner.example", "team", "none of our people"),
-        ("alice@corp.example", "bob@@", "team", ""),
+        ("alice@corp.example", "bob@@", "team", "."),
     ],
 )
 async def test_what_makes_no_sense_is_refused_in_words(owner: str, contact: str, level: str, why: str) -> None:

@@ -21,7 +21,7 @@ from plugins.legs.xmpp.dialect import OutsideDialect
 from tests.policy.samples import value_of
 from tests.stage import ALICE, BOB, CAROL, DESK, PARTNER, PHONE, Stage
 
-EXAMPLES = int(os.environ.get("GATEWAY_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("GATEWAY_EXAMPLES", "120"))
 """Histories of one property; GATEWAY_EXAMPLES=2000 is the long run."""
 profile = settings(
     max_examples=EXAMPLES,

@@ -367,7 +367,7 @@ class ServerFace:
     def policy_changed(self) -> None:
         """Closes the streams of pairs that are no longer to be connected, and forgets what waits for them."""
         for lane in list(self.lanes.values()):
-            if self.host.terms(lane.local, lane.remote) is None:
+            if not self.host.serves(lane.local) or self.host.terms(lane.local, lane.remote) is None:
                 del self.lanes[(lane.local, lane.remote)]
                 lane.stop()
                 lane.outbox.clear(NOT_FOUND)
