@@ -16,8 +16,7 @@ from gateway.protocols.sip.writer import serialise
 
 LARGEST: Final = 1300
 """The most bytes of a whole request outside of a session (RFC 3428 section 8)."""
-VIA_BYTES: Final = 160
-"""What our Via is counted as before it is there."""
+_VIA: Final = len("Via: SIP/2.0/TLS ;branch=z9hG4bK;rport\r\n")
 QUEUED: Final = 50
 """Messages that wait for one address."""
 LIMIT: Final = 20_000
@@ -96,7 +95,8 @@ class Pager:
         for name, value in (*fields, ("Content-Type", document.content_type)):
             made.headers.add(name, value)
         made.body = document.body
-        if len(serialise(made)) + VIA_BYTES > (self.largest if largest is None else largest):
+        via = _VIA + len(self.station.transactions.sent_by) + len(self.station.token())
+        if len(serialise(made)) + via > (self.largest if largest is None else largest):
             raise Refused("too large")
         waiting = self._targets.get(recipient)
         if waiting is None:

@@ -85,7 +85,7 @@ class House:
     def within(self, method: str, body: bytes = b"", now: float = 2.0, **fields: str | None) -> list[object]:
         """Sends a request of the peer's in the session that invite() began."""
         number = next(self.numbers)
-        tag = next(each for each in reversed(self.answered) if each.cseq.method == "INVITE").to.tag
+        tag = next((each.to.tag for each in reversed(self.answered) if each.cseq.method == "INVITE"), None)
         given = {"branch": f"w{number}", "CSeq": str(number + 1), "To": f"<{ALICE}>;tag={tag}"}
         return self.hear(request(method, "sip:gw.corp.example:5061", body, **given | fields), now)
 
