@@ -10,6 +10,7 @@ from attrs import frozen
 
 from ..lab import Lab
 from ..pki import Pki
+from .baresip import baresip
 from .documents import COMPOSING, pidf
 from .kamailio import Kamailio
 from .raw import dial, edge, refusal
@@ -179,6 +180,25 @@ def test_same_bytes_again_are_answered_from_the_transaction(cast: Cast) -> None:
         twice = peer.request("MESSAGE", cast.alice.aor, "sip:eve@ally.example", body="replayed")
         assert [peer.exchange(twice).status for _ in range(2)] == [200, 200]
     assert len(cast.alice.requests("MESSAGE", lambda got: got.text == "replayed")) == 1
+
+
+def test_baresip_sees_and_is_seen(cast: Cast) -> None:
+    cast.bob.publish()
+    carol = baresip(cast.lab, "carol@corp.example", "bob@partner.example")
+    carol.wait_to_see(cast.bob.aor, "Online")
+    watched = cast.bob.subscribe("sip:carol@corp.example")
+    carol.online()
+    watched.wait_for("NOTIFY", lambda got: "<basic>open</basic>" in got.text)
+    carol.online(False)
+    watched.wait_for("NOTIFY", lambda got: "<basic>closed</basic>" in got.text)
+    cast.bob.unpublish()
+    carol.wait_to_see(cast.bob.aor, "Offline")
+    carol.message("from a real client")
+    cast.bob.wait_for("MESSAGE", lambda got: got.text == "from a real client")
+    cast.bob.message("sip:carol@corp.example", "to a real client")
+    assert carol.wait_for_message("to a real client") == cast.bob.aor
+    watched.end()
+    carol.kill()
 
 
 def test_edge_of_a_partner_played_by_the_test(tmp_path: Path) -> None:
