@@ -105,6 +105,8 @@ class ReceivingStream(ServerStream):
             self._out.append(self._header())
             self._header_sent = True
             self._offer(self._terms(local, self.remote))
+            if self._proven:  # many peers open a stream and say nothing: the parser is made again with the first word
+                self._reader.hibernate()
 
     def _offer(self, terms: StreamTerms | None) -> None:
         """Sends the stream features; a peer that no offer could authenticate is refused at once."""
