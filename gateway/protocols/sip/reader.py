@@ -10,6 +10,17 @@ from gateway.protocols.sip.head import Head, Limits, read_head
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.validation import Problem, check, repliable
 
+__all__ = [
+    "DEFAULT_LIMITS",
+    "KeepAlive",
+    "Limits",
+    "Malformed",
+    "SipFault",
+    "StreamEvent",
+    "StreamReader",
+    "read_datagram",
+]
+
 _END: Final = b"\r\n\r\n"
 _BARE: Final = re.compile(rb"\r[^\n]|(?<!\r)\n", re.DOTALL)
 
@@ -91,6 +102,8 @@ class StreamReader:
             return True
         if first in (b"", b"\r"):
             return False
+        if first[0] == 0x0A:  # whatever came before it
+            raise _Unframed("a bare CR or LF in a header")
         end = self._pending.find(_END, max(self._at, self._searched))
         if end < 0:
             self._wait_for_end()
@@ -131,7 +144,7 @@ def read_datagram(octets: bytes, limits: Limits = DEFAULT_LIMITS) -> StreamEvent
     if not stripped:
         return _KEEP_ALIVE
     start, found, rest = stripped.partition(_END)
-    head = read_head(start, limits)
+    head = read_head(start if found else start.removesuffix(b"\r\n"), limits)
     if not found:
         head.wrong("no empty line behind the headers")
     length = len(rest) if head.length is None else head.length

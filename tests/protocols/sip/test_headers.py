@@ -43,6 +43,7 @@ def test_changing() -> None:
     assert len(kept) == 4
     assert kept != headers
     assert headers == Headers([("v", "4"), ("t", "a")])
+    assert headers != [("Via", "4"), ("To", "a")]
 
 
 def test_printing_shows_no_value() -> None:
@@ -112,6 +113,14 @@ def test_name_addr(text: str, expected: NameAddr) -> None:
 def test_what_is_no_name_addr(text: str) -> None:
     with pytest.raises(SipSyntaxError):
         NameAddr.parse(text)
+
+
+def test_long_values_are_read_like_short_ones() -> None:
+    long = "x" * 400
+    assert NameAddr.parse(f"<sip:bob@partner.example>;tag={long}").tag == long
+    assert Via.parse(f"SIP/2.0/UDP h.example;branch={long}").branch == long
+    assert CSeq.parse(f"1 {long}").method == long
+    assert Headers([("CONTENT-type", "a"), ("cOnTeNt-TyPe", "b")]).all("c") == ["a", "b"]
 
 
 def test_tags() -> None:

@@ -124,6 +124,11 @@ def test_not_the_same(one: str, other: str) -> None:
     assert not SipUri.parse(other).same_as(SipUri.parse(one))
 
 
+def test_the_host_as_it_is_written() -> None:
+    assert SipUri.parse("sip:[::1]").sent_host == "[::1]"
+    assert SipUri.parse("sip:corp.example").sent_host == "corp.example"
+
+
 def test_parameters() -> None:
     uri = SipUri.parse("sip:corp.example;lr;transport=tls")
     assert (uri.parameter("lr"), uri.parameter("transport"), uri.parameter("maddr")) == ("", "tls", None)
