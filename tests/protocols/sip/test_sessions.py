@@ -417,7 +417,7 @@ def test_what_waits_is_bounded() -> None:
 def test_a_silent_session_is_ended() -> None:
     house = House()
     house.calling()
-    house.within("INFO", now=300.0, **{"Call_ID": house.asked[0].call_id, "To": house.asked[0].headers.get("From")})
+    house.within("INFO", now=300.0, Call_ID=house.asked[0].call_id, To=house.asked[0].headers.get("From"))
     house.out()
     assert house.agent.tick(899.0) == []
     assert house.agent.tick(900.0) == [SessionEnded(ALICE, BOB, "idle")]
