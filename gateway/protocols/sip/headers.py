@@ -28,7 +28,9 @@ _PLAIN_VALUE: Final = re.compile(r"[!#-+\--:=@-\[\]-~]+")
 _ONE_PARAMETER: Final = re.compile(
     rf"[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*(?:({_QUOTED})|({_PLAIN_VALUE.pattern})))?[ \t]*", re.DOTALL
 )
-_NAME_ADDR: Final = re.compile(rf"(?:({_QUOTED})|((?:{_TOKEN}(?:[ \t]+|(?=<)))*))[ \t]*<([^<>]*)>", re.DOTALL)
+_NAME_ADDR: Final = re.compile(  # possessive, or many blanks would cost their square
+    rf"(?:({_QUOTED})|((?:{_TOKEN}+(?:[ \t]++|(?=<)))*+))[ \t]*+<([^<>]*)>", re.DOTALL
+)
 _VIA: Final = re.compile(
     rf"({_TOKEN})[ \t]*/[ \t]*({_TOKEN})[ \t]*/[ \t]*({_TOKEN})[ \t]+"
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?))"
