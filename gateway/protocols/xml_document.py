@@ -40,7 +40,7 @@ LIMITS: Final = DocumentLimits()
 
 
 def read_document(body: bytes, limits: DocumentLimits = LIMITS) -> Element:
-    """Gives the root of an XML document in UTF-8 (or UTF-16 with its mark); comments are dropped (RFC 3863 section 4, XML 1.0).
+    """Gives the root of an XML document in UTF-8 (or UTF-16 with its mark); comments are dropped.
 
     Raises DocumentError for what is not well-formed, too big, or holds a document type, an entity of its own or a
     processing instruction. Costs time linear in the octets.
