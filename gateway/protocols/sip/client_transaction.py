@@ -30,6 +30,7 @@ class ClientTransaction:
     flow: Flow
     owner: object
     reliable: bool
+    branch: str
     invite: bool = field(init=False)
     state: ClientState = field(init=False, default=ClientState.CALLING)
     cancel_waits: bool = field(init=False, default=False)

@@ -30,6 +30,10 @@ class ServerTransaction:
     flow: Flow
     reliable: bool
     now: float
+    key: tuple[str, str, str]
+    """What repetitions are matched by."""
+    identity: tuple[str, str, str]
+    """What copies by other ways are matched by."""
     invite: bool = field(init=False)
     state: ServerState = field(init=False, default=ServerState.PROCEEDING)
     last: Response | None = field(init=False, default=None, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from attrs import define, field
@@ -51,7 +52,7 @@ class TransactionLayer:
     _servers: OrderedDict[int, ServerTransaction] = field(init=False, factory=OrderedDict)
     _server_keys: dict[_Key, int] = field(init=False, factory=dict)
     _merged: dict[tuple[str, str, str], int] = field(init=False, factory=dict)
-    """From, Call-ID and CSeq of requests outside of dialogs: the same one may come by two ways."""
+    """From, Call-ID and CSeq: the same request may come by two ways."""
     _alarms: Alarms[int] = field(init=False, factory=Alarms)
 
     def __len__(self) -> int:
@@ -63,13 +64,13 @@ class TransactionLayer:
         `owner` comes back in each event. With too many requests open, TransportFailed comes at the next tick.
         """
         request.headers.remove("Via")
-        self._put_via(request, flow)
-        transaction = ClientTransaction(self._next(), request, flow, owner, self.transport(flow) != "UDP")
+        branch = self._put_via(request, flow)
+        transaction = ClientTransaction(self._next(), request, flow, owner, self.transport(flow) != "UDP", branch)
         if len(self._clients) >= self.limit:
             self._out.events.append(TransportFailed(transaction.serial, owner))
             return transaction.serial
         self._clients[transaction.serial] = transaction
-        self._client_keys[_branch(request), request.method] = transaction.serial
+        self._client_keys[branch, request.method] = transaction.serial
         transaction.start(now, self._out)
         self._settle(transaction)
         return transaction.serial
@@ -91,7 +92,7 @@ class TransactionLayer:
         found.cancel_waits = False
         found.give_up_at(now + TRANSACTION)
         self._settle(found)
-        self._start_cancel(follow_up(found.request, "CANCEL"), found.flow, now)
+        self._start_cancel(found, now)
 
     def send_response(self, transaction: int, response: Response, now: float) -> bool:
         """Answers a request and says whether an answer could still be sent."""
@@ -149,18 +150,21 @@ class TransactionLayer:
         self._serial += 1
         return self._serial
 
-    def _put_via(self, request: Request, flow: Flow) -> None:
-        rport = ";rport" if self.transport(flow) == "UDP" else ""
-        value = f"SIP/2.0/{self.transport(flow)} {self.sent_by};branch={BRANCH}{self.token()}{rport}"
-        request.headers.add("Via", value)
+    def _put_via(self, request: Request, flow: Flow) -> str:
+        """Puts our Via on a request that has none, and gives its branch."""
+        transport, branch = self.transport(flow), BRANCH + self.token()
+        rport = ";rport" if transport == "UDP" else ""
+        request.headers.add("Via", f"SIP/2.0/{transport} {self.sent_by};branch={branch}{rport}")
+        return branch
 
-    def _start_cancel(self, request: Request, flow: Flow, now: float) -> None:
+    def _start_cancel(self, invite: ClientTransaction, now: float) -> None:
         """Sends a CANCEL with the branch of its INVITE; nobody is told how it went."""
-        transaction = ClientTransaction(self._next(), request, flow, None, self.transport(flow) != "UDP")
-        self._clients[transaction.serial] = transaction
-        self._client_keys[_branch(request), "CANCEL"] = transaction.serial
-        transaction.start(now, self._out)
-        self._settle(transaction)
+        request = follow_up(invite.request, "CANCEL")
+        made = ClientTransaction(self._next(), request, invite.flow, None, invite.reliable, invite.branch)
+        self._clients[made.serial] = made
+        self._client_keys[made.branch, "CANCEL"] = made.serial
+        made.start(now, self._out)
+        self._settle(made)
 
     def _settle(self, found: ClientTransaction | ServerTransaction) -> None:
         """Sets the next timer, or forgets a transaction that is over."""
@@ -175,12 +179,12 @@ class TransactionLayer:
     def _forget_client(self, found: ClientTransaction) -> None:
         self._alarms.set(found.serial, None)
         self._clients.pop(found.serial, None)
-        self._client_keys.pop((_branch(found.request), found.request.method), None)
+        self._client_keys.pop((found.branch, found.request.method), None)
 
     def _forget_server(self, found: ServerTransaction) -> None:
         self._alarms.set(found.serial, None)
         self._servers.pop(found.serial, None)
-        for table, key in ((self._server_keys, _key(found.request)), (self._merged, _identity(found.request))):
+        for table, key in ((self._server_keys, found.key), (self._merged, found.identity)):
             if table.get(key) == found.serial:
                 del table[key]
 
@@ -197,17 +201,17 @@ class TransactionLayer:
             self.cancel(found.serial, now)
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
-        if not (request.top_via.branch or "").startswith(BRANCH):
+        key = _key(request)
+        if not key[0].startswith(BRANCH):
             self.refused += 1
             return
-        key = _key(request)
         found = self._servers.get(self._server_keys.get(key, 0))
         if request.method == "ACK":
             self._ack(request, found, flow, now)
         elif found is not None:
             found.repeat(request, flow, self._out)
-        elif not self._came_otherwise(request, flow):
-            self._open(request, flow, now)
+        else:
+            self._first_time(request, key, flow, now)
 
     def _ack(self, request: Request, found: ServerTransaction | None, flow: Flow, now: float) -> None:
         if found is None or found.state is ServerState.ACCEPTED:
@@ -216,61 +220,51 @@ class TransactionLayer:
             found.acknowledged(now)
             self._settle(found)
 
-    def _came_otherwise(self, request: Request, flow: Flow) -> bool:
-        """Answers a request that has come already by another way (RFC 3261 section 8.2.2.2).
+    def _first_time(self, request: Request, key: _Key, flow: Flow, now: float) -> None:
+        """Begins a transaction, unless the same request has come by another way (RFC 3261 section 8.2.2.2)."""
+        identity = _identity(request)
+        if request.method != "CANCEL" and (other := self._servers.get(self._merged.get(identity, 0))) is not None:
+            self._came_otherwise(request, other, flow)
+        elif len(self._servers) >= self.limit and not self._make_room():
+            full = request.reply(500)
+            full.headers.set("Retry-After", "5")
+            self.answer_statelessly(request, full, flow)
+        else:
+            reliable = self.transport(flow) != "UDP"
+            self._open(ServerTransaction(self._next(), request, flow, reliable, now, key, identity), now)
 
-        One that is answered gets the same answer: its sender may be trying a second way because the first was slow.
-        """
-        if request.to.tag is not None or request.method == "CANCEL":
-            return False
-        found = self._servers.get(self._merged.get(_identity(request), 0))
-        if found is None:
-            return False
+    def _came_otherwise(self, request: Request, found: ServerTransaction, flow: Flow) -> None:
+        """Answers a copy: as the first was, since its sender may be trying a second way because that one was slow."""
         last = found.last
         again = request.reply(482) if last is None or last.status < 200 or found.invite else _same(request, last)
         self._out.events.append(Repeated(request.method))
         self.answer_statelessly(request, again, flow)
-        return True
 
-    def _open(self, request: Request, flow: Flow, now: float) -> None:
-        if len(self._servers) >= self.limit and not self._make_room():
-            full = request.reply(500)
-            full.headers.set("Retry-After", "5")
-            self.answer_statelessly(request, full, flow)
-            return
-        made = ServerTransaction(self._next(), request, flow, self.transport(flow) != "UDP", now)
+    def _open(self, made: ServerTransaction, now: float) -> None:
         self._servers[made.serial] = made
-        self._server_keys[_key(request)] = made.serial
-        if request.method == "CANCEL":
+        self._server_keys[made.key] = made.serial
+        if made.request.method == "CANCEL":
             self._cancel_received(made, now)
         else:
-            self._merged.setdefault(_identity(request), made.serial)
-            self._out.events.append(RequestReceived(made.serial, request, flow))
+            self._merged[made.identity] = made.serial
+            self._out.events.append(RequestReceived(made.serial, made.request, made.flow))
         self._settle(made)
 
     def _cancel_received(self, made: ServerTransaction, now: float) -> None:
         """Answers a CANCEL, and tells the user of its INVITE if that can still be answered (RFC 3261 section 9.2)."""
-        branch, sent_by, _ = _key(made.request)
+        branch, sent_by, _ = made.key
         invite = self._servers.get(self._server_keys.get((branch, sent_by, "INVITE"), 0))
         made.respond(made.request.reply(481 if invite is None else 200), now, self._out)
         if invite is not None and invite.open:
             self._out.events.append(Cancelled(invite.serial))
 
     def _make_room(self) -> bool:
-        """Forgets the oldest transaction that is answered, among the oldest few."""
-        for serial in list(self._servers)[:64] if len(self._servers) < 128 else _first(self._servers, 64):
+        """Forgets one transaction that is answered, of the oldest few."""
+        for serial in islice(self._servers, 64):
             if not self._servers[serial].open:
                 self._forget_server(self._servers[serial])
                 return True
         return False
-
-
-def _first(servers: OrderedDict[int, ServerTransaction], count: int) -> list[int]:
-    return [serial for serial, _ in zip(servers, range(count), strict=False)]
-
-
-def _branch(request: Request) -> str:
-    return request.top_via.branch or ""
 
 
 def _key(request: Request) -> _Key:
@@ -280,8 +274,9 @@ def _key(request: Request) -> _Key:
 
 
 def _identity(request: Request) -> tuple[str, str, str]:
-    """Gives what stays the same when a request outside of a dialog comes by another way."""
-    return request.headers.get("From") or "", request.call_id, f"{request.cseq.number} {request.method}"
+    """Gives what stays the same when a request comes by another way."""
+    headers = request.headers
+    return headers.get("From") or "", headers.get("Call-ID") or "", headers.get("CSeq") or ""
 
 
 def _same(request: Request, given: Response) -> Response:
