@@ -45,7 +45,7 @@ SETTLE_SECONDS = 10.0
 """How long after the start the inside server may take to say who is there, before all others are said to be gone."""
 MEASURE_SECONDS = 5.0
 NEW_OBJECTS = 3_000
-"""How many objects are made before the cyclic collector looks for circles among them; Python's own 700 are few stanzas."""
+"""New objects after which the cyclic collector looks for circles among them; Python's own 700 are few stanzas."""
 
 
 def rules_of(config: Config) -> Rules:

@@ -15,7 +15,7 @@ from gateway.model.subscription import INBOUND, Ask, Subscription
 from gateway.pairs import Pair, PairBook
 from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.policy.verdict import Decision, Reason
-from gateway.presence_book import PresenceBook
+from gateway.presence_book import IN_PRESENCE, PresenceBook
 from gateway.rates import Rates
 from gateway.relay import Relay
 from gateway.roster import Roster, States
@@ -53,7 +53,7 @@ class House:
         """Pairs whose contact could not be told the present, because a required tap did not record it."""
         self._closed = False
         self.relay = Relay(pairs, legs, inside, taps, metrics)
-        self.presence = PresenceBook(pairs, self._disclose)
+        self.presence = PresenceBook(pairs, self._disclose, self._carried)
         self.roster = Roster(self.relay, pairs, self.presence, states, now, most_subscriptions)
         self.inquiries = Inquiries(self.relay, self.presence, self._ask, now)
 
@@ -150,6 +150,32 @@ class House:
             elif pair.endpoints and pair.person.domain == remote and local in ("", pair.contact.domain):
                 pair.endpoints.clear()
                 self.presence.tell(pair)
+
+    def knows(self, one: Address, other: Address) -> bool:
+        """Says whether two addresses, in any order, are one of our people and a contact of a partner."""
+        return self._pair(one, other).facts.partner is not None
+
+    def watches(self, watcher: Address, presentity: Address) -> bool:
+        """Says whether one of the two, of whom either is one of our people, is subscribed to the other."""
+        pair = self._pair(watcher, presentity)
+        state = pair.facts.subscription
+        return state.person_watches if watcher.bare == pair.person else state.contact_watches
+
+    def asks(self, watcher: Address, presentity: Address) -> bool:
+        """Says whether he is subscribed, or has asked and waits."""
+        pair = self._pair(watcher, presentity)
+        state = pair.facts.subscription
+        if watcher.bare == pair.person:
+            return state.person_watches or state.answer_waits
+        return state.contact_watches or state.request_waits
+
+    def _pair(self, one: Address, other: Address) -> Pair:
+        ours = one.domain in self.pairs.rules.domains
+        return self.pairs.of(one, other) if ours else self.pairs.of(other, one)
+
+    def _carried(self, pair: Pair) -> frozenset[Field]:
+        partner = pair.facts.partner
+        return self._legs[partner.via].carries if partner and partner.via in self._legs else IN_PRESENCE
 
     def tick(self) -> None:
         """Does what time brings: ends grants and waiting, and tells what could not be recorded; once a second."""

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
-from gateway.model.presence import PresenceDocument
+from gateway.model.presence import Field, PresenceDocument
 from gateway.policy.verdict import Verdict
 
 
@@ -27,6 +27,8 @@ class Leg(Protocol):
     """Speaks one protocol with the partners outside, with the organisation's own server inside, or with both."""
 
     name: str
+    carries: frozenset[Field]
+    """Fields that its presence carries; the others it can only give to who asks, if at all."""
 
     def start(self) -> Awaitable[None]:
         """Opens what the configuration names; raises GatewayError when that is impossible."""
@@ -80,6 +82,21 @@ class House(Protocol):
 
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
+
+    def published(self, person: Address, values: Mapping[Field, Any]) -> None:
+        """Takes published information of one of our people that his server announces; None withdraws a field."""
+
+    def picture_changed(self, person: Address, sha1: str) -> None:
+        """Takes note of the picture that one of our people has now ('' for none)."""
+
+    def knows(self, one: Address, other: Address) -> bool:
+        """Says whether two addresses, in any order, are one of our people and a contact of a partner."""
+
+    def watches(self, watcher: Address, presentity: Address) -> bool:
+        """Says whether one of the two, of whom either is one of our people, is subscribed to the other."""
+
+    def asks(self, watcher: Address, presentity: Address) -> bool:
+        """Says whether he is subscribed, or has asked and waits."""
 
     def link_restored(self, local: str, remote: str) -> None:
         """Says that stanzas to a partner's domain can leave again after a link had broken."""

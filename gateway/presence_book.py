@@ -9,7 +9,7 @@ from gateway.pairs import Pair, PairBook
 from gateway.policy.published_info import PRESENCE_FIELDS
 
 IN_PRESENCE = PRESENCE_FIELDS | {Field.DISPLAY_NAME, Field.PHOTO}
-"""Fields that go along with presence; the others are given only to who asks for them."""
+"""Fields that go along with presence on every leg; the others go where presence carries them, or to who asks."""
 
 _REACHABILITY = {Show.CHAT: 4, None: 3, Show.DND: 2, Show.AWAY: 1, Show.XA: 0}
 
@@ -20,8 +20,14 @@ Disclose = Callable[[Pair, Presence, bool], None]
 class PresenceBook:
     """Knows what each person publishes, and tells `disclose` whenever a contact is to learn something new."""
 
-    def __init__(self, pairs: PairBook, disclose: Disclose) -> None:
+    def __init__(
+        self,
+        pairs: PairBook,
+        disclose: Disclose,
+        carried: Callable[[Pair], frozenset[Field]] = lambda pair: IN_PRESENCE,
+    ) -> None:
         self._pairs = pairs
+        self._carried = carried
         self._disclose = disclose
         self._published: dict[str, dict[Field, Any]] = {}
 
@@ -50,8 +56,8 @@ class PresenceBook:
             self._published[person] = published
         else:
             del self._published[person]
-        if not IN_PRESENCE.isdisjoint(values):
-            for pair in self._pairs.of_person(person):
+        for pair in self._pairs.of_person(person):
+            if not self._carried(pair).isdisjoint(values):
                 self.tell(pair)
 
     def published(self, person: str) -> Mapping[Field, Any]:
@@ -74,11 +80,12 @@ class PresenceBook:
         """Composes what there is to say now about the person to this contact, before the policy."""
         if not pair.endpoints:
             return OFFLINE
-        document = _most_reachable(pair.endpoints).document
+        document = most_reachable(pair.endpoints).document
         published = self._published.get(pair.person)
         if not published:
             return document
-        return document.with_fields({name: value for name, value in published.items() if name in IN_PRESENCE})
+        carried = self._carried(pair)
+        return document.with_fields({name: value for name, value in published.items() if name in carried})
 
     def everything_of(self, pair: Pair) -> PresenceDocument:
         """Composes presence and all published information; what a question is answered from, before the policy."""
@@ -87,7 +94,7 @@ class PresenceBook:
         return present.with_fields({name: published[name] for name in published if name not in present})
 
 
-def _most_reachable(endpoints: Mapping[str, Presence]) -> Presence:
+def most_reachable(endpoints: Mapping[str, Presence]) -> Presence:
     """Chooses the endpoint that speaks for the person: not hidden, the highest priority, then the most reachable."""
     if len(endpoints) == 1:
         return next(iter(endpoints.values()))

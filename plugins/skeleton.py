@@ -7,6 +7,7 @@ from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind, Side
 from gateway.model.presence import PresenceDocument
 from gateway.policy.verdict import Decision, Verdict
+from gateway.presence_book import IN_PRESENCE
 
 
 def build(surroundings: Surroundings) -> Leg:
@@ -18,6 +19,7 @@ class SkeletonLeg:
     """Speaks no protocol: what is handed to it cannot be delivered, and its sender is told so."""
 
     name = "skeleton"
+    carries = IN_PRESENCE
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._house = surroundings.house

@@ -18,6 +18,7 @@ from gateway.model.subscription import Ask, State, Subscription
 from gateway.pairs import Pair, PairBook, Rules
 from gateway.policy.access_level import STANDARD, Assignment, Member
 from gateway.policy.partners import Partner, Partners
+from gateway.presence_book import IN_PRESENCE
 from gateway.taps import Taps
 
 ALICE = Address.parse("alice@corp.example")
@@ -38,6 +39,7 @@ class FakeLeg:
 
     name: str
     up: bool = True
+    carries: frozenset[Field] = IN_PRESENCE
     out: list[Envelope] = field(factory=list)
     cards: dict[str, PresenceDocument | None] = field(factory=dict)
     asked: list[tuple[Address, Address, QueryKind]] = field(factory=list)

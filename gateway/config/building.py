@@ -45,6 +45,7 @@ class PartnerRoute:
     """Which addresses found in DNS are dialled; a static route always is."""
     server_only_certificates: bool = True
     bidi: bool = True
+    sessions: bool = False
 
 
 @frozen(kw_only=True, eq=False)
@@ -315,6 +316,7 @@ def _route(section: Partnership, believed: Trust) -> PartnerRoute:
         addresses=section.addresses,
         server_only_certificates=section.server_only_certificates,
         bidi=section.bidi,
+        sessions=section.sessions,
     )
 
 

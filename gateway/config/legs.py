@@ -119,6 +119,18 @@ class InsideSip:
         default=SipTransport.TLS,
         metadata=says("How both talk: tls (both show certificates), tcp or udp.", restart=True),
     )
+    name: str = field(
+        default="",
+        metadata=says(
+            "Host name or address that our server calls back; default: that of the first listen.",
+            '"gateway.corp.example"',
+            restart=True,
+        ),
+    )
+    sessions: bool = field(
+        default=False,
+        metadata=says("Whether messages go in sessions (INVITE), as Office Communicator wants.", restart=True),
+    )
     ca: Trust = field(
         default=Trust(),
         metadata=says(
@@ -139,6 +151,12 @@ class OutsideSip:
 
     listen: tuple[Endpoint, ...] = field(
         default=(), metadata=says("Where partners connect; nowhere unless named.", '["[::]:5061"]', restart=True)
+    )
+    name: str = field(
+        default="",
+        metadata=says(
+            "Host name that partners call back; default: our first domain.", '"sip.corp.example"', restart=True
+        ),
     )
 
 

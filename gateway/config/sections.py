@@ -203,6 +203,10 @@ class Partnership:
             "Whether a certificate for servers only (all that public authorities now issue) proves it to us."
         ),
     )
+    sessions: bool = field(
+        default=False,
+        metadata=says("With SIP: whether messages go in sessions (INVITE), as Office Communicator and Lync want."),
+    )
     bidi: bool = field(default=True, metadata=says("Whether one connection may serve both directions (XEP-0288)."))
 
 

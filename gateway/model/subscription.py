@@ -52,6 +52,11 @@ class State(Enum):
         return self in _TO
 
     @property
+    def answer_waits(self) -> bool:
+        """Says whether the person has asked and the contact has not answered."""
+        return self in _OUT
+
+    @property
     def request_waits(self) -> bool:
         """Says whether the contact has asked and the person has not answered."""
         return self in _IN
@@ -59,6 +64,7 @@ class State(Enum):
 
 _FROM = frozenset({State.FROM, State.FROM_OUT, State.BOTH})
 _TO = frozenset({State.TO, State.TO_IN, State.BOTH})
+_OUT = frozenset({State.NONE_OUT, State.NONE_OUT_IN, State.FROM_OUT})
 _IN = frozenset({State.NONE_IN, State.NONE_OUT_IN, State.TO_IN})
 
 

@@ -134,9 +134,10 @@ def explain_failure(
     return f"The certificate does not prove {domain}: {verdict}."
 
 
-def _judge(
-    certificate: PeerCertificate, domain: str, pins: frozenset[str], accept_server_only_eku: bool, now: float
-) -> Proof | str:
+def distrust(
+    certificate: PeerCertificate, *, pins: frozenset[str] = frozenset(), accept_server_only_eku: bool, now: float
+) -> str:
+    """Says what stands against a certificate whatever names it bears, or ''."""
     if now >= certificate.not_after:
         return "it has expired"
     if pins and certificate.spki_sha256 not in {pin.lower() for pin in pins}:
@@ -146,6 +147,24 @@ def _judge(
         forgiven |= {INVALID_PURPOSE}
     if failures := certificate.chain_errors - forgiven:
         return " and ".join(_MEANINGS.get(code, f"OpenSSL verify error {code}") for code in sorted(failures))
+    return ""
+
+
+def sip_domains(certificate: PeerCertificate) -> frozenset[str]:
+    """Gives the SIP domains that a certificate names: `sip:` URIs without a user, or else DNS names (RFC 5922 7.1).
+
+    There are no wildcards in it, and neither the CN nor `sips:` URIs count.
+    """
+    uris = [name[4:] for name in certificate.uri_names if name[:4].lower() == "sip:" and "@" not in name]
+    names = uris or [name for name in certificate.dns_names if "*" not in name]
+    return frozenset(name.lower().rstrip(".") for name in names if name.isascii() and name.strip() == name)
+
+
+def _judge(
+    certificate: PeerCertificate, domain: str, pins: frozenset[str], accept_server_only_eku: bool, now: float
+) -> Proof | str:
+    if problem := distrust(certificate, pins=pins, accept_server_only_eku=accept_server_only_eku, now=now):
+        return problem
     if (form := _name_form(certificate, domain)) is None:
         return f"its names are {_names(certificate)}"
     return Proof("pin" if pins else "pkix", form, certificate.fingerprint_sha256, certificate.not_after)

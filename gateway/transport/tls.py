@@ -106,6 +106,13 @@ class TrustAnchors:
             raise CredentialsError(f"{self.ca_file} holds no usable CA certificates") from None
 
 
+class NoAnchors(TrustAnchors):
+    """Trusts no authority: pins alone decide."""
+
+    def install(self, tls_context: SSL.Context) -> None:
+        """Leaves the context without authorities."""
+
+
 def server_context(credentials: Credentials, anchors: TrustAnchors, select: SelectContext | None = None) -> SSL.Context:
     """Returns a context for accepted links, which asks for a client certificate and takes any, to be judged later.
 

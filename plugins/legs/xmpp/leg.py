@@ -11,6 +11,7 @@ from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import PresenceDocument
+from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.xmpp.stanzas.queries import question_of
 from gateway.transport.authority import CertificateAuthority
 from gateway.transport.listener import Listener
@@ -38,6 +39,7 @@ class XmppLeg:
     """Speaks XMPP with the partners, and with the organisation's own server."""
 
     name = "xmpp"
+    carries = IN_PRESENCE
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings

@@ -10,7 +10,7 @@ from gateway.config import Config, InsideServer, PartnerRoute, Trust
 from gateway.model.address import ascii_domain
 from gateway.transport.authority import CertificateAuthority, MintedContexts
 from gateway.transport.certificate import PeerCertificate, explain_failure, proves
-from gateway.transport.tls import Credentials, TrustAnchors, client_context, server_context
+from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
 
 NOBODY = frozenset[str]()
 
@@ -136,12 +136,5 @@ def route_of(config: Any, remote: str) -> PartnerRoute | None:
     return config.routes.get(partner.name) if partner else None
 
 
-class _NoAnchors(TrustAnchors):
-    """Trusts no authority: pins alone decide."""
-
-    def install(self, tls_context: SSL.Context) -> None:
-        """Leaves the context without authorities."""
-
-
 def _anchors(trust: Trust) -> TrustAnchors:
-    return TrustAnchors(trust.file) if trust.system or trust.file else _NoAnchors()
+    return TrustAnchors(trust.file) if trust.system or trust.file else NoAnchors()

@@ -1,0 +1,1 @@
+"""The SIP leg: TLS towards partners; TLS, TCP or UDP towards our own server."""

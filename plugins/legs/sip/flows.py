@@ -1,0 +1,234 @@
+"""The connections on which SIP travels: one per domain that we call, one per peer that calls us, one UDP socket."""
+
+import socket
+from typing import Any, Protocol
+
+from attrs import define, field
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.protocol import DatagramProtocol
+
+from gateway.errors import GatewayError
+from gateway.log import Log
+from gateway.protocols.sip.faults import SipFault
+from gateway.protocols.sip.message import Request, Response
+from gateway.protocols.sip.reader import KeepAlive, Malformed, StreamReader, read_datagram
+from gateway.protocols.sip.writer import serialise
+from gateway.transport.certificate import PeerCertificate
+from gateway.transport.connector import ConnectFailed, connect
+from gateway.transport.link import Link, LinkLimits
+from gateway.transport.resolver import LookupFailed
+
+log = Log("sip")
+
+MOST_WAITING = 256 * 1024
+"""Bytes that wait for a connection that is being made."""
+PONG = b"\r\n"
+
+
+class Owner(Protocol):
+    """Is the side that a flow belongs to."""
+
+    host: Any
+    reactor: Any
+    limits: Any
+    name: str
+
+    def received(self, message: Request | Response, flow: "Flow") -> None:
+        """Takes one message."""
+
+    def flow_lost(self, flow: "Flow") -> None:
+        """Takes note that a flow has ended."""
+
+
+class Flow(Protocol):
+    """Is a way on which messages come and go."""
+
+    certified: frozenset[str] | None
+
+    @property
+    def transport(self) -> str:
+        """Names the transport as Via does: TLS, TCP or UDP."""
+
+    def send(self, message: Request | Response) -> None:
+        """Sends one message, as soon as the way is open."""
+
+    def __hash__(self) -> int:
+        """Lets transactions remember on which way they came."""
+
+
+@define(eq=False)
+class StreamFlow:
+    """Is one TCP or TLS connection."""
+
+    owner: Owner
+    secure: bool
+    domain: str = ""
+    """The domain that we called; '' for a peer that called us."""
+    certified: frozenset[str] | None = None
+    """Domains that may stand in From; None for our own server over plain TCP."""
+    link: Link | None = None
+    used_at: float = 0.0
+    _ready: bool = False
+    _waiting: list[bytes] = field(factory=list)
+    _reader: StreamReader = field(factory=StreamReader)
+    place: str = ""
+    release: Any = None
+
+    @property
+    def transport(self) -> str:
+        """Names the transport as Via does."""
+        return "TLS" if self.secure else "TCP"
+
+    def send(self, message: Request | Response) -> None:
+        """Sends one message, or keeps it until the connection is up."""
+        octets = serialise(message)
+        self.used_at = self.owner.reactor.seconds()
+        if self._ready and self.link is not None:
+            self.link.write(octets)
+        elif sum(map(len, self._waiting)) + len(octets) <= MOST_WAITING:
+            self._waiting.append(octets)
+
+    def accepted(self, sock: socket.socket, place: str, release: Any) -> None:
+        """Takes a connection that a peer has opened."""
+        self.place, self.release = place, release
+        self._join(sock)
+        if self.secure and self.link is not None:
+            self.link.start_tls(self.owner.host.server(), True)
+
+    def call(self) -> None:
+        """Begins to connect."""
+        ensureDeferred(self._call())
+
+    async def _call(self) -> None:
+        try:
+            targets = await self.owner.host.targets(self.domain)
+            sock, _, _ = await connect(self.owner.reactor, targets)
+        except (LookupFailed, ConnectFailed) as problem:
+            self._fail(str(problem))
+            return
+        except Exception:  # noqa: BLE001 what waits for the connection must get an answer
+            log.failure("call failed")
+            self._fail("an error in the gateway")
+            return
+        self._join(sock)
+        if self.secure and self.link is not None:
+            self.link.start_tls(self.owner.host.client(self.domain), False, self.domain)
+
+    def _join(self, sock: socket.socket) -> None:
+        limits = self.owner.limits
+        bounds = LinkLimits(write_buffer=limits.write_buffer_bytes, stall_seconds=limits.stall_seconds)
+        self.link = Link(self.owner.reactor, sock, self, bounds)
+        self.used_at = self.owner.reactor.seconds()
+        self.link.start()
+        if not self.secure:
+            self._open()
+
+    def _open(self) -> None:
+        self._ready = True
+        waiting, self._waiting = self._waiting, []
+        if waiting and self.link is not None:
+            self.link.write(b"".join(waiting))
+
+    def tls_established(self, certificate: PeerCertificate | None) -> None:
+        """Finds out whom the peer may speak for; one that proves nothing is cut (RFC 5922 section 7)."""
+        self.certified = self.owner.host.proven(certificate)
+        if not self.certified or (self.domain and self.domain not in self.certified):
+            log.warn("certificate refused", side=self.owner.name, peer=self.domain or self.place)
+            self._cut("the certificate does not prove the domain")
+            return
+        log.info("link up", side=self.owner.name, peer=self.domain or sorted(self.certified)[0])
+        self._open()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Takes the bytes of one read; what cannot be framed ends the connection."""
+        self.used_at = self.owner.reactor.seconds()
+        try:
+            events = self._reader.feed(chunk)
+        except SipFault as fault:
+            events = list(fault.before)
+            self._take(events)
+            if fault.answer is not None:
+                self._refuse(fault.answer)
+            self._cut("not SIP")
+            return
+        self._take(events)
+
+    def _take(self, events: Any) -> None:
+        for event in events:
+            if isinstance(event, KeepAlive):
+                if self.link is not None:
+                    self.link.write(PONG)
+            elif isinstance(event, Malformed):
+                self._refuse(event)
+            else:
+                self.owner.received(event, self)
+
+    def _refuse(self, malformed: Malformed) -> None:
+        if malformed.request is not None:
+            self.send(malformed.request.reply(malformed.status))
+
+    def link_lost(self, reason: str) -> None:
+        """Ends."""
+        self._fail(reason)
+
+    def close(self) -> None:
+        """Closes the connection after what has been written."""
+        if self.link is not None:
+            self.link.close()
+
+    def _cut(self, reason: str) -> None:
+        if self.link is not None:
+            self.link.abort(reason)
+
+    def _fail(self, reason: str) -> None:
+        log.info("link down", side=self.owner.name, peer=self.domain or self.place, detail=GatewayError(reason))
+        self._ready = False
+        if self.release is not None:
+            self.release(self.place)
+            self.release = None
+        self.owner.flow_lost(self)
+
+
+@define(eq=False)
+class DatagramFlow:
+    """Is the way to one address over UDP, on the inside only."""
+
+    socket: "DatagramSocket"
+    address: tuple[str, int]
+    transport: str = "UDP"
+    certified: frozenset[str] | None = None
+
+    def send(self, message: Request | Response) -> None:
+        """Sends one datagram."""
+        self.socket.send(serialise(message), self.address)
+
+
+class DatagramSocket(DatagramProtocol):
+    """Is the UDP socket of the inside."""
+
+    noisy = False
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._flows: dict[tuple[str, int], DatagramFlow] = {}
+
+    def flow(self, address: tuple[str, int]) -> DatagramFlow:
+        """Gives the flow of an address."""
+        if len(self._flows) > 1000:
+            self._flows.clear()
+        return self._flows.setdefault(address, DatagramFlow(self, address))
+
+    def send(self, octets: bytes, address: tuple[str, int]) -> None:
+        """Sends one datagram."""
+        if self.transport is not None:
+            self.transport.write(octets, address)
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """Takes one datagram."""
+        event = read_datagram(datagram)
+        flow = self.flow((addr[0], addr[1]))
+        if isinstance(event, Malformed):
+            if event.request is not None:
+                flow.send(event.request.reply(event.status))
+        elif not isinstance(event, KeepAlive):
+            self._owner.received(event, flow)

@@ -1,0 +1,70 @@
+"""What peers' presence documents have said: resource by resource, so that what falls away is noticed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from gateway.errors import AddressError
+from gateway.model.address import Address
+from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
+from gateway.presence_book import IN_PRESENCE
+from gateway.protocols.pidf import read_pidf
+from gateway.protocols.sip.subscribing import SubscriptionKey
+from gateway.protocols.xml_document import DocumentError
+
+_ANYBODY = Address.parse("a@example.invalid")
+MOST = 8
+"""Resources of one person that are told apart."""
+
+
+@define
+class Heard:
+    """Is the latest document of each subscription."""
+
+    now: Callable[[], float]
+    _known: dict[SubscriptionKey, dict[str, Presence]] = field(factory=dict)
+    _cards: dict[SubscriptionKey, Mapping[Field, Any]] = field(factory=dict)
+
+    def changes(self, key: SubscriptionKey, body: bytes) -> list[tuple[str, Presence]]:
+        """Reads a document and gives what is to be told: each open tuple as a resource, and those that have gone."""
+        try:
+            read = read_pidf(body, self.now())
+        except DocumentError:
+            return []
+        before = self._known.get(key, {})
+        after: dict[str, Presence] = {}
+        for number, one in enumerate(read.tuples[:MOST]):
+            if one.document.available:
+                after[_resource(one.id, number)] = Presence(_present(one.document), one.priority)
+        if not after and read.document.available:
+            after["sip"] = Presence(_present(read.document))
+        self._known[key] = after
+        self._cards[key] = {name: read.document[name] for name in read.document if name not in IN_PRESENCE}
+        gone = [(resource, Presence(OFFLINE)) for resource in before if resource not in after]
+        return [*after.items(), *gone]
+
+    def known(self, key: SubscriptionKey) -> Mapping[str, Presence]:
+        """Gives what was last heard, by resource."""
+        return self._known.get(key, {})
+
+    def card(self, key: SubscriptionKey) -> Mapping[Field, Any]:
+        """Gives the fields of the latest document that are no presence, as telephone numbers."""
+        return self._cards.get(key, {})
+
+    def forget(self, key: SubscriptionKey) -> list[str]:
+        """Drops a subscription and gives the resources that were there."""
+        self._cards.pop(key, None)
+        return list(self._known.pop(key, {}))
+
+
+def _present(document: PresenceDocument) -> PresenceDocument:
+    return PresenceDocument({name: document[name] for name in document if name in IN_PRESENCE})
+
+
+def _resource(tuple_id: str, number: int) -> str:
+    """Makes a resource of a tuple id (RFC 8048 section 5.3): without the prefix that some put there."""
+    try:
+        return _ANYBODY.at(tuple_id.removeprefix("ID-")[:128]).resource or f"sip{number}"
+    except AddressError:
+        return f"sip{number}"

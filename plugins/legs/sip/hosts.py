@@ -1,0 +1,174 @@
+"""Whom the SIP leg talks to on each side: where they are, which TLS context meets them, what they have proven."""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from socket import SOCK_STREAM, getaddrinfo
+from typing import Protocol
+
+from OpenSSL import SSL
+from twisted.internet.threads import deferToThread
+
+from gateway.config import Addresses, Config, Endpoint, InsideSip, Trust
+from gateway.model.address import ascii_domain
+from gateway.transport.certificate import PeerCertificate, distrust, sip_domains
+from gateway.transport.resolver import NotFound, Resolver, Target
+from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
+
+
+class SipHost(Protocol):
+    """Answers for one side."""
+
+    def serves(self, domain: str) -> bool:
+        """Says whether the gateway answers for people of a domain on this side."""
+
+    def speaks_with(self, domain: str) -> bool:
+        """Says whether people of a domain are reached on this side."""
+
+    def proven(self, certificate: PeerCertificate | None) -> frozenset[str]:
+        """Gives the domains that may stand in From on a connection with this certificate."""
+
+    def client(self, domain: str) -> SSL.Context:
+        """Gives the TLS context to call a domain with."""
+
+    def server(self) -> SSL.Context:
+        """Gives the TLS context to answer with."""
+
+    async def targets(self, domain: str) -> list[Target]:
+        """Gives where a domain is; raises LookupFailed."""
+
+
+class OutsideSipHost:
+    """Our people towards partners."""
+
+    def __init__(self, config: Config, resolver: Callable[[bool], Resolver], now: Callable[[], float]) -> None:
+        self._resolver = resolver
+        self._now = now
+        self.take(config)
+
+    def take(self, config: Config) -> None:
+        """Takes new contracts and certificates; raises CredentialsError and keeps the old ones."""
+        domain = config.gateway.domains[0]
+        credentials = Credentials.load(*config.tls.of(domain))
+        server = server_context(credentials, _anchors(config.tls.ca))
+        clients = {trust: client_context(credentials, _anchors(trust)) for trust in _trusts(config)}
+        self._config, self._credentials = config, credentials
+        self._server, self._clients = server, clients
+        self._ours = frozenset(str(domain) for domain in config.gateway.domains)
+
+    @property
+    def expiries(self) -> dict[str, float]:
+        """Gives the posix time at which our certificate ends."""
+        return {str(self._config.gateway.domains[0]): self._credentials.not_after}
+
+    def serves(self, domain: str) -> bool:
+        """Says whether a domain is ours."""
+        return domain in self._ours
+
+    def speaks_with(self, domain: str) -> bool:
+        """Says whether a domain is that of a partner who speaks SIP."""
+        partner = self._config.partners.of(domain)
+        return partner is not None and partner.via == "sip"
+
+    def proven(self, certificate: PeerCertificate | None) -> frozenset[str]:
+        """Gives the partners' domains that a certificate names and that their contracts accept from it."""
+        if certificate is None:
+            return frozenset()
+        return frozenset(name for name in sip_domains(certificate) if self._accepts(certificate, name))
+
+    def client(self, domain: str) -> SSL.Context:
+        """Gives the context with which we call a partner."""
+        partner = self._config.partners.of(domain)
+        trust = self._config.routes[partner.name].ca if partner else self._config.tls.ca
+        return self._clients[trust]
+
+    def server(self) -> SSL.Context:
+        """Gives the context with which we answer."""
+        return self._server
+
+    async def targets(self, domain: str) -> list[Target]:
+        """Gives the static route of a partner, or what DNS says."""
+        partner = self._config.partners.of(domain)
+        route = self._config.routes.get(partner.name) if partner else None
+        if route is not None and route.route is not None:
+            return await fixed_target(route.route, True)
+        anywhere = route is not None and route.addresses is Addresses.ANY
+        return await self._resolver(anywhere).targets(ascii_domain(domain))
+
+    def _accepts(self, certificate: PeerCertificate, domain: str) -> bool:
+        partner = self._config.partners.of(domain)
+        if partner is None or partner.via != "sip":
+            return False
+        route = self._config.routes[partner.name]
+        pins, lenient = frozenset(route.pins), route.server_only_certificates
+        return not distrust(certificate, pins=pins, accept_server_only_eku=lenient, now=self._now())
+
+
+class InsideSipHost:
+    """Contacts of all partners, towards our own server."""
+
+    def __init__(self, config: Config, inside: InsideSip, now: Callable[[], float]) -> None:
+        self._inside = inside
+        self._now = now
+        self.take(config)
+
+    def take(self, config: Config) -> None:
+        """Takes new contracts; where our own server is stays as it was."""
+        credentials = Credentials.load(*config.tls.of(config.gateway.domains[0]))
+        self._contexts = (
+            server_context(credentials, _anchors(self._inside.ca)),
+            client_context(credentials, _anchors(self._inside.ca)),
+        )
+        self._config = config
+        self._ours = frozenset(str(domain) for domain in config.gateway.domains)
+
+    def serves(self, domain: str) -> bool:
+        """Says whether a domain is a partner's."""
+        return self._config.partners.of(domain) is not None
+
+    def speaks_with(self, domain: str) -> bool:
+        """Says whether a domain is ours."""
+        return domain in self._ours
+
+    def proven(self, certificate: PeerCertificate | None) -> frozenset[str]:
+        """Gives all our domains when the certificate is that of our own server."""
+        if certificate is None:
+            return frozenset()
+        pins = frozenset(str(pin) for pin in self._inside.pins)
+        if distrust(certificate, pins=pins, accept_server_only_eku=True, now=self._now()):
+            return frozenset()
+        return self._ours if pins or sip_domains(certificate) & self._ours else frozenset()
+
+    def client(self, domain: str) -> SSL.Context:
+        """Gives the context with which we call our server."""
+        return self._contexts[1]
+
+    def server(self) -> SSL.Context:
+        """Gives the context with which we answer it."""
+        return self._contexts[0]
+
+    async def targets(self, domain: str) -> list[Target]:
+        """Gives where our own server listens."""
+        where = self._inside.connect.of(domain)
+        return [] if where is None else await fixed_target(where, True)
+
+
+async def fixed_target(where: Endpoint, direct_tls: bool) -> list[Target]:
+    """Gives the target that the administrator named; a host name is looked up by the system (hosts file included)."""
+    try:
+        ip_address(where.host)
+        return [Target(where.host, where.port, direct_tls, (where.host,))]
+    except ValueError:
+        pass
+    try:
+        found = await deferToThread(getaddrinfo, where.host, where.port, type=SOCK_STREAM)
+    except OSError as problem:
+        raise NotFound(f"{where.host}: {problem.strerror or problem}") from None
+    return [Target(where.host, where.port, direct_tls, tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))]
+
+
+def _trusts(config: Config) -> set[Trust]:
+    return {config.tls.ca, *(route.ca for route in config.routes.values())}
+
+
+def _anchors(trust: Trust) -> TrustAnchors:
+    return NoAnchors() if trust.nobody else TrustAnchors(trust.file)

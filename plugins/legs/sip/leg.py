@@ -1,0 +1,220 @@
+"""The SIP leg: partners over mutual TLS, and our own server when it speaks SIP."""
+
+import json
+import os
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall, deferLater
+
+from gateway.config import Config, InsideSip
+from gateway.interfaces import LegReport, Surroundings
+from gateway.log import Log
+from gateway.model.address import Address
+from gateway.model.envelope import Envelope, QueryKind, Side
+from gateway.model.presence import Field, PresenceDocument
+from gateway.presence_book import IN_PRESENCE
+from gateway.protocols.pidf import CARRIED
+from gateway.transport.resolver import SIP, Resolver, public_only
+from plugins.legs.sip.desk import SipDesk
+from plugins.legs.sip.hosts import InsideSipHost, OutsideSipHost
+from plugins.legs.sip.side import SipSide
+
+log = Log("sip")
+
+TICK_SECONDS = 5.0
+FAREWELL_SECONDS = 0.3
+
+
+def build(surroundings: Surroundings) -> "SipLeg":
+    """Builds the leg; raises GatewayError when certificates or keys cannot be used."""
+    return SipLeg(surroundings)
+
+
+class SipLeg:
+    """Speaks SIP with partners, and with the organisation's own server."""
+
+    name = "sip"
+    carries: frozenset[Field] = IN_PRESENCE | CARRIED
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        config: Config = surroundings.config
+        self._reactor = surroundings.reactor
+        self._resolvers: dict[bool, Resolver] = {}
+        self._outside_host = OutsideSipHost(config, self._resolver, surroundings.now)
+        outside = config.sip.listen[0] if config.sip.listen else None
+        place = config.sip.name or str(config.gateway.domains[0])
+        self.outside = SipSide(
+            "outside", surroundings, self._outside_host, "tls", (place, outside.port if outside else 5061)
+        )
+        self.outside.desk = self._desk(Side.EXTERNAL, self.outside, self._partner_wants_sessions)
+        self._inside_host: InsideSipHost | None = None
+        self.inside: SipSide | None = None
+        if isinstance(config.inside, InsideSip):
+            self.inside = self._inside_side(config, config.inside)
+        self._tick = LoopingCall(self._look_after)
+        self._tick.clock = self._reactor
+
+    def _inside_side(self, config: Config, inside: InsideSip) -> SipSide:
+        self._inside_host = InsideSipHost(config, inside, self._surroundings.now)
+        where = inside.listen[0]
+        side = SipSide(
+            "inside",
+            self._surroundings,
+            self._inside_host,
+            inside.transport.value,
+            (inside.name or where.host, where.port),
+        )
+        side.desk = self._desk(Side.INTERNAL, side, lambda domain: inside.sessions)
+        for domain in config.gateway.domains:
+            target = inside.connect.of(domain)
+            if target is not None:
+                side.know_datagram_peer(str(domain), (target.host, target.port))
+        return side
+
+    def _desk(self, side: Side, place: SipSide, prefers_sessions: Any) -> SipDesk:
+        house, now = self._surroundings.house, self._surroundings.now
+        return SipDesk(side, house, place.agent, self._reactor, now, prefers_sessions)
+
+    async def start(self) -> None:
+        """Opens the listening sockets and takes back the subscriptions of before."""
+        config: Config = self._surroundings.config
+        for where in config.sip.listen:
+            self.outside.listen(where, config.limits.connections_per_address)
+        if self.inside is not None and isinstance(config.inside, InsideSip):
+            for where in config.inside.listen:
+                self.inside.listen(where, config.limits.connections)
+        for side in self._sides:
+            self._restore(side)
+        self._tick.start(TICK_SECONDS, now=False)
+
+    def deliver(self, envelope: Envelope) -> bool:
+        """Takes an envelope to the other side of where it came from."""
+        side = self.outside if envelope.side is Side.INTERNAL else self.inside
+        if side is None:
+            return False
+        delivered = _desk_of(side).deliver(envelope)
+        side.turn()
+        return delivered
+
+    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
+        """SIP knows no cards: what the inside server publishes comes with presence."""
+        answer: Deferred[PresenceDocument | None] = succeed(None)
+        return answer
+
+    def preview(self, envelope: Envelope) -> str:
+        """Gives the presence document that a partner would get."""
+        side = self.outside if envelope.side is Side.INTERNAL else self.inside
+        return _desk_of(side).preview(envelope) if side is not None else ""
+
+    def question(self, kind: QueryKind) -> object:
+        """SIP has no form for questions about people."""
+        return None
+
+    def reload(self, config: Any) -> None:
+        """Takes new certificates and contracts; new connections use them."""
+        self._outside_host.take(config)
+        if self._inside_host is not None:
+            self._inside_host.take(config)
+
+    def report(self) -> LegReport:
+        """Says how the links are."""
+        links = tuple(
+            {
+                "partner": self._partner_of(domain),
+                "local": str(self._surroundings.config.gateway.domains[0]),
+                "remote": domain,
+                "state": "up" if flow.link is not None and flow.link.secure else "connecting",
+                "queue": 0,
+                "oldest": 0.0,
+                "tls": (flow.link.tls_version or "") if flow.link else "",
+                "method": "mutual TLS",
+                "since": None,
+                "problem": "",
+                "silent_seconds": None,
+            }
+            for domain, flow in self.outside.flows.items()
+        )
+        return LegReport("", links, self._outside_host.expiries)
+
+    async def test(self, remote: str) -> list[Any]:
+        """Tries to reach a domain: looks it up, connects, secures, and asks for its OPTIONS."""
+        from plugins.legs.sip.examination import examine
+
+        return await examine(self.outside, str(self._surroundings.config.gateway.domains[0]), remote)
+
+    async def stop(self) -> None:
+        """Keeps the subscriptions of watchers, closes every connection, waits a moment for the last words."""
+        if self._tick.running:
+            self._tick.stop()
+        for side in self._sides:
+            self._keep(side)
+        await deferLater(self._reactor, FAREWELL_SECONDS)
+        for side in self._sides:
+            await side.stop()
+        for resolver in self._resolvers.values():
+            resolver.stop()
+
+    @property
+    def _sides(self) -> list[SipSide]:
+        return [self.outside, *([self.inside] if self.inside is not None else [])]
+
+    def _look_after(self) -> None:
+        for side in self._sides:
+            side.tick()
+            self._keep(side)
+
+    def _keep(self, side: SipSide) -> None:
+        """Writes the subscriptions of watchers to the state folder, when they have changed."""
+        path = self._path(side)
+        text = json.dumps(_desk_of(side).to_plain(), sort_keys=True)
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return
+        fresh = path.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+    def _restore(self, side: SipSide) -> None:
+        try:
+            _desk_of(side).restore(json.loads(self._path(side).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError):
+            log.warn("subscriptions not restored", side=side.name)
+
+    def _path(self, side: SipSide) -> Path:
+        state: Path = self._surroundings.config.state
+        return state / f"sip-{side.name}.json"
+
+    def _partner_of(self, domain: str) -> str:
+        partner = self._surroundings.config.partners.of(domain)
+        return partner.name if partner else ""
+
+    def _partner_wants_sessions(self, domain: str) -> bool:
+        config: Config = self._surroundings.config
+        route = config.routes.get(self._partner_of(domain))
+        return route is not None and route.sessions
+
+    def _resolver(self, anywhere: bool) -> Resolver:
+        found = self._resolvers.get(anywhere)
+        if found is None:
+            servers = self._surroundings.config.xmpp.dns
+            found = self._resolvers[anywhere] = Resolver(
+                self._reactor,
+                [server.address.host for server in servers] or None,
+                port=servers[0].address.port if servers else 53,
+                address_filter=(lambda address: True) if anywhere else public_only,
+                service=SIP,
+            )
+        return found
+
+
+def _desk_of(side: SipSide) -> SipDesk:
+    assert isinstance(side.desk, SipDesk)
+    return side.desk

@@ -1,0 +1,208 @@
+"""One side of the SIP leg: a user agent, its flows and its clock; what happens on it goes to the desk."""
+
+import random
+import secrets
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from gateway.interfaces import Surroundings
+from gateway.log import Log
+from gateway.protocols.sip.message import Request, Response
+from gateway.protocols.sip.station import Station
+from gateway.protocols.sip.subscribing import SubscriptionKey
+from gateway.protocols.sip.transactions import TransactionLayer
+from gateway.protocols.sip.uri import SipUri
+from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
+from gateway.transport.listener import Listener
+from plugins.legs.sip.flows import DatagramSocket, Flow, StreamFlow
+from plugins.legs.sip.hosts import SipHost
+
+log = Log("sip")
+
+IDLE_SECONDS = 600.0
+TRANSPORTS = {"tls": "TLS", "tcp": "TCP", "udp": "UDP"}
+
+
+class Desk(Protocol):
+    """Makes envelopes of what happens on a side."""
+
+    def happened(self, event: UserAgentEvent) -> None:
+        """Takes one event."""
+
+    def watcher(self, presentity: str, watcher: str) -> int:
+        """Gives the status with which a new subscription is answered."""
+
+    def session(self, local: str, remote: str) -> int:
+        """Gives the status with which an IM session is answered."""
+
+    def wanted(self, key: SubscriptionKey) -> bool:
+        """Says whether a subscription of ours is still to be refreshed."""
+
+
+class SipSide:
+    """Is the gateway as SIP peers of one side see it."""
+
+    def __init__(
+        self, name: str, surroundings: Surroundings, host: SipHost, transport: str, contact: tuple[str, int]
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.desk: Desk
+        self.reactor = surroundings.reactor
+        self.limits = surroundings.config.limits
+        self.now = surroundings.now
+        self._transport = transport
+        where = f"{contact[0]}:{contact[1]}"
+        shown = where if ":" not in contact[0] else f"[{contact[0]}]:{contact[1]}"
+        transactions = TransactionLayer(_token, shown, _transport_of)
+        mark = surroundings.secret("sip-hop").hex()[:16]
+        station = Station(transactions, _token, f"sip:{shown};transport={transport}", self._way, random.random, mark)
+        self.agent = UserAgent(station, _Admission(self))
+        self.flows: dict[str, StreamFlow] = {}
+        self._accepted: set[StreamFlow] = set()
+        self._listeners: list[Listener] = []
+        self._datagrams: DatagramSocket | None = None
+        self._port: Any = None
+        self._alarm: Any = None
+        self._turning = False
+        self._addresses: dict[str, tuple[str, int]] = {}
+
+    # -- doors -----------------------------------------------------------------------------------------------------
+
+    def listen(self, where: Any, per_address: int) -> None:
+        """Opens one listening socket."""
+        if self._transport == "udp":
+            self._datagrams = DatagramSocket(self)
+            self._port = self.reactor.listenUDP(where.port, self._datagrams, interface=where.host)
+            return
+
+        def accepted(sock: Any, peer: tuple[str, int]) -> None:
+            flow = StreamFlow(self, self._transport == "tls")
+            self._accepted.add(flow)
+            flow.accepted(sock, peer[0], listener.release)
+
+        listener = Listener(self.reactor, where.host, where.port, accepted, per_address, self.limits.connections)
+        listener.start()
+        self._listeners.append(listener)
+        log.info("listening", side=self.name, host=where.host, port=where.port)
+
+    def know_datagram_peer(self, domain: str, address: tuple[str, int]) -> None:
+        """Says where a domain is reached over UDP."""
+        self._addresses[domain] = address
+
+    def received(self, message: Request | Response, flow: Flow) -> None:
+        """Takes one message from a flow."""
+        self._tell(self.agent.received(message, flow, flow.certified, self.reactor.seconds()))
+
+    def flow_lost(self, flow: Flow) -> None:
+        """Takes note that a flow has ended: what waited on it has failed."""
+        if isinstance(flow, StreamFlow):
+            self._accepted.discard(flow)
+            if self.flows.get(flow.domain) is flow:
+                del self.flows[flow.domain]
+        self._tell(self.agent.flow_lost(flow, self.reactor.seconds()))
+
+    def _way(self, domain: str, uri: str) -> Flow:
+        """Gives the flow for requests to a domain: within a dialog the peer's domain still says whom we talk to."""
+        if self._transport == "udp" and self._datagrams is not None:
+            parsed = SipUri.parse(uri)
+            known = self._addresses.get(domain)
+            return self._datagrams.flow(known or (parsed.host, parsed.port or 5060))
+        known_flow = self.flows.get(domain)
+        if known_flow is None:
+            known_flow = self.flows[domain] = StreamFlow(self, self._transport == "tls", domain)
+            known_flow.call()
+        return known_flow
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Sends what is due and sets the alarm for what comes next."""
+        if self._turning:
+            return
+        self._turning = True
+        try:
+            while True:
+                events = self.agent.tick(self.reactor.seconds())
+                sends = self.agent.take_output()
+                for send in sends:
+                    way: Any = send.flow
+                    way.send(send.message)
+                for event in events:
+                    self._happened(event)
+                if not events and not sends:
+                    break
+        finally:
+            self._turning = False
+        self._set_alarm()
+
+    def _tell(self, events: list[UserAgentEvent]) -> None:
+        for event in events:
+            self._happened(event)
+        self.turn()
+
+    def _happened(self, event: UserAgentEvent) -> None:
+        try:
+            self.desk.happened(event)
+        except Exception:  # noqa: BLE001 one bad request hurts one request
+            log.failure("event failed")
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        when = self.agent.next_timer()
+        if when is not None:
+            self._alarm = self.reactor.callLater(max(0.0, when - self.reactor.seconds()), self.turn)
+
+    def tick(self) -> None:
+        """Closes connections that nobody has used for long."""
+        now = self.reactor.seconds()
+        for flow in [*self.flows.values(), *self._accepted]:
+            if flow.link is not None and now - flow.used_at > IDLE_SECONDS:
+                flow.close()
+
+    async def stop(self) -> None:
+        """Closes every door."""
+        self.turn()
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        for listener in self._listeners:
+            listener.stop()
+        if self._port is not None:
+            stopped = self._port.stopListening()
+            if isinstance(stopped, Deferred):
+                await stopped
+        for flow in [*self.flows.values(), *self._accepted]:
+            flow.close()
+
+
+class _Admission:
+    """Answers the user agent from the side's host and desk."""
+
+    def __init__(self, side: SipSide) -> None:
+        self._side = side
+
+    def serves(self, domain: str) -> bool:
+        """Says whether people of this domain are reached here."""
+        return self._side.host.serves(domain)
+
+    def watcher(self, presentity: str, watcher: str, package: str) -> int:
+        """Gives the status with which a new subscription is answered."""
+        return self._side.desk.watcher(presentity, watcher)
+
+    def session(self, local: str, remote: str) -> int:
+        """Gives the status with which an IM session is answered."""
+        return self._side.desk.session(local, remote)
+
+    def wanted(self, key: SubscriptionKey) -> bool:
+        """Says whether a subscription of ours is still to be refreshed."""
+        return self._side.desk.wanted(key)
+
+
+def _transport_of(flow: Any) -> str:
+    return str(flow.transport)
+
+
+def _token() -> str:
+    return secrets.token_hex(12)
