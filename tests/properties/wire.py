@@ -16,6 +16,7 @@ from gateway.outbox import Outbox, OutboxLimits
 from gateway.policy.authorization import permission
 from gateway.policy.partners import Lock, Partners
 from gateway.policy.published_info import PRESENCE_FIELDS
+from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.xmpp.stanzas.queries import question_of
 from plugins.legs.xmpp.dialect import OutsideDialect
 from tests.policy.samples import value_of
@@ -51,6 +52,7 @@ class Wire:
     said: list[Said] = field(factory=list)
     box: Outbox = field(init=False)
     name: str = "xmpp"
+    carries: frozenset[Field] = IN_PRESENCE
 
     def play(self, stage: Stage) -> None:
         """Takes the place of the outside leg of a house."""
