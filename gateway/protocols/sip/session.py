@@ -12,6 +12,7 @@ from gateway.protocols.sip import timers
 from gateway.protocols.sip.dialogs import Dialog, DialogRefused
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.sdp import SDP, Media, NotMessages, read
+from gateway.protocols.sip.station import HOPS
 from gateway.protocols.sip.watching import Document
 
 DEAD: Final = frozenset({408, 480, 481})
@@ -62,6 +63,8 @@ class Letter:
     handle: object
     method: str = "MESSAGE"
     fields: tuple[tuple[str, str], ...] = ()
+    hops: int = HOPS
+    """How many gateways may still follow."""
     again: bool = False
     """It has been tried in a session that was dead."""
 

@@ -1,7 +1,6 @@
 """The IM sessions: calls, answers, messages inside, glare, silence (reference/ocs.md 4.6, RFC 3261 sections 13 to 15).
 
-The text that a caller may put into `ms-text-format` is never read: it comes again as MESSAGE when we do not say that we
-support it, and so passes the policy once.
+A text in `ms-text-format` is never read: it comes again as MESSAGE when we do not say that we support it.
 """
 
 from __future__ import annotations
@@ -172,9 +171,9 @@ class Sessions:
     def ack_received(self, request: Request, now: float) -> None:
         """Takes the ACK of a 2xx."""
         session = self._calls.get((request.call_id, request.to.tag or ""))
-        accepted = None if session is None else session.accepted
-        if session is not None and accepted is not None and accepted[1].cseq.number == request.cseq.number:
-            session.acknowledged()
+        if session is not None and session.accepted is not None:
+            if session.accepted[1].cseq.number == request.cseq.number:
+                session.acknowledged()
             self._arm(session)
 
     def answered(self, event: _Ended, now: float) -> list[SessionEvent]:
@@ -257,13 +256,12 @@ class Sessions:
         """Takes the answer to our INVITE."""
         if not isinstance(event, ResponseReceived):
             status, reason = 0, "timeout" if isinstance(event, TimedOut) else "transport"
-        else:
-            status, reason = event.response.status, ""
-            if status < 200:
-                return
-            if status < 300:
+        elif (status := event.response.status) < 300:
+            if status >= 200:
                 self._accepted(session, event.response, now)
-                return
+            return
+        else:
+            reason = ""
         if session.stage is Stage.CALLING:
             self._over(session, "")
             self._fail(session, status, reason)
@@ -319,6 +317,7 @@ class Sessions:
                 self._events.append(Undelivered(letter.handle, 415))
                 continue
             made = dialog.request(letter.method)
+            self.station.put_mark(made, letter.hops)
             for name, value in (*letter.fields, ("Content-Type", letter.document.content_type)):
                 made.headers.add(name, value)
             made.body = letter.document.body
@@ -337,10 +336,9 @@ class Sessions:
             self._events.append(outcome(letter.handle, event))
         if (status in DEAD or not status) and session.stage is Stage.OPEN:
             self._hang_up(session, "dead", now, bye=status != 481)
+        self._pump(session, now)
         if session.stage is Stage.OVER:
             self._call_again(session, now)
-        else:
-            self._pump(session, now)
 
     def _call_again(self, session: ImSession, now: float) -> None:
         """Lets what waits in a session that is over go in another."""

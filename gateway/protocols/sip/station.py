@@ -45,9 +45,13 @@ class Station:
         headers.add("To", f"<{recipient}>")
         headers.add("Call-ID", self.token())
         headers.add("CSeq", f"1 {method}")
-        if self.mark:
-            headers.add(HOP, f"{self.mark};hops={hops}")
+        self.put_mark(made, hops)
         return made
+
+    def put_mark(self, request: Request, hops: int) -> None:
+        """Lets gateways know a request again that carries something on (protocols.md L-02)."""
+        if self.mark:
+            request.headers.add(HOP, f"{self.mark};hops={hops}")
 
     def send(self, request: Request, remote_uri: str, now: float, owner: object) -> int:
         """Sends a request towards the domain of an address, and gives its transaction."""

@@ -52,7 +52,7 @@ class TransactionLayer:
     _servers: OrderedDict[int, ServerTransaction] = field(init=False, factory=OrderedDict)
     _server_keys: dict[_Key, int] = field(init=False, factory=dict)
     _merged: dict[tuple[str, str, str], int] = field(init=False, factory=dict)
-    """From, Call-ID and CSeq: the same request may come by two ways."""
+    """From, To, Call-ID and CSeq: the same request may come by two ways."""
     _alarms: Alarms[int] = field(init=False, factory=Alarms)
 
     def __len__(self) -> int:
@@ -276,7 +276,8 @@ def _key(request: Request) -> _Key:
 def _identity(request: Request) -> tuple[str, str, str]:
     """Gives what stays the same when a request comes by another way."""
     headers = request.headers
-    return headers.get("From") or "", headers.get("Call-ID") or "", headers.get("CSeq") or ""
+    parties = f"{headers.get('From')} {headers.get('To')}"
+    return parties, headers.get("Call-ID") or "", headers.get("CSeq") or ""
 
 
 def _same(request: Request, given: Response) -> Response:

@@ -247,6 +247,12 @@ def test_a_message_that_comes_by_another_way_gets_the_answer_of_the_first() -> N
     ]
 
 
+def test_a_request_inside_a_dialog_is_no_copy_of_the_one_that_began_it() -> None:
+    talk = layer()
+    opened(talk, request("SUBSCRIBE"))
+    opened(talk, request("SUBSCRIBE", branch="b2", To=f"<{ALICE}>;tag=a"))
+
+
 def test_the_branch_is_matched_with_sent_by_and_method() -> None:
     talk = layer()
     opened(talk, request("MESSAGE"))

@@ -5,6 +5,7 @@ from attrs import define, field
 
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.pager import Delivered, Undelivered
+from gateway.protocols.sip.session import Letter
 from gateway.protocols.sip.station import Station, hops_left
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.transaction_events import Repeated
@@ -174,6 +175,19 @@ def test_presence_that_went_in_a_circle_ends_silently() -> None:
     house = House()
     house.hear(request("NOTIFY", X_Gateway_Hop="gw7;hops=3"))
     assert house.out() == ["200 NOTIFY"]
+
+
+def test_what_we_send_outside_and_inside_of_sessions_bears_our_mark() -> None:
+    house = House()
+    house.agent.subscriber.subscribe(SubscriptionKey(ALICE, BOB), 0.0)
+    house.agent.sessions.send(ALICE, BOB, Letter(Document("text/plain", b"hi"), 1, hops=1), 0.0)
+    assert house.out() == ["SUBSCRIBE", "INVITE"]
+    invite = house.sent[1]
+    assert isinstance(invite, Request)
+    marks = [each.headers.get("X-Gateway-Hop") for each in house.sent]
+    house.hear(response(invite, 200, Contact=f"<{PEER}>"))
+    assert house.out() == ["ACK", "MESSAGE"]
+    assert [*marks, house.sent[1].headers.get("X-Gateway-Hop")] == ["gw7;hops=4", "gw7;hops=4", "gw7;hops=1"]
 
 
 def test_hops_are_counted_down() -> None:
