@@ -89,6 +89,10 @@ class Lab:
         """Start a Kamailio for `domain`, set up as KamailioPlan says; does not wait."""
         return self._begin(Kamailio, domain, plan)
 
+    def server(self, kind: type[_Kind], domain: str, **plan: Any) -> _Kind:
+        """Start a server of any other kind for `domain`, set up as its plan says; does not wait."""
+        return self._begin(kind, domain, plan)
+
     def join(self, guest: _Guest) -> _Guest:
         """Give back `guest`, to be ended with the lab."""
         self.guests.append(guest)
