@@ -129,6 +129,7 @@ class SipLeg:
                 "remote": domain,
                 "state": "up" if flow.link is not None and flow.link.secure else "connecting",
                 "queue": 0,
+                "bytes": 0,
                 "oldest": 0.0,
                 "tls": (flow.link.tls_version or "") if flow.link else "",
                 "method": "mutual TLS",
