@@ -60,7 +60,7 @@ class Stub:
     next_hop: str
     users: dict[str, Presentity]
     signed_in: dict[str, asyncio.StreamWriter] = field(factory=dict)
-    watches: dict[str, _Watch] = field(factory=dict)
+    watches: dict[tuple[str, str], _Watch] = field(factory=dict)
     roaming: dict[str, _Watch] = field(factory=dict)
     asked_by: dict[str, asyncio.StreamWriter] = field(factory=dict)
     _onward: asyncio.StreamWriter | None = None
@@ -200,13 +200,14 @@ class Stub:
         ours = [uri for uri in targets if uri in self.users]
         client = "ms-piggyback-first-notify" in got["supported"] or bool(listed)
         watch = _Watch(got, writer, got.sender.lower(), ours, tag, "BENOTIFY" if client else "NOTIFY")
-        self.watches[got.call_id] = watch
+        # two clients that start in the same second draw the same Call-IDs
+        self.watches[(watch.watcher, got.call_id)] = watch
         if not client:
             route = [("Contact", f"<sip:{self.address}:5060;transport=tcp>"), ("Expires", got["expires"] or "3600")]
             writer.write(got.response(200, "OK", tag, route))
             self._notify(watch, self.users[targets[0]].categories(watch.watcher), _CATEGORIES)
             if got["expires"] == "0":
-                del self.watches[got.call_id]
+                del self.watches[(watch.watcher, got.call_id)]
             return
         kind, body = self._listing(watch, targets)
         headers = [*_accepted("presence"), ("Require", "eventlist"), ("Content-Type", kind)]
@@ -224,7 +225,7 @@ class Stub:
         root = '<list xmlns="urn:ietf:params:xml:ns:rlmi" uri="sip:list" version="0" fullState="false">'
         parts.insert(0, ("root@stub", "application/rlmi+xml", f"{root}{''.join(resources)}</list>"))
         body = "".join(
-            f"--{edge}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{name}>\r\nContent-Type: {kind}\r\n\r\n{part}\r\n"
+            f"--{edge}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{name}>\r\nContent-Type: {kind}\r\n\r\n{part}\r\n\r\n"
             for name, kind, part in parts
         )
         kind = f'multipart/related;type="application/rlmi+xml";start=<root@stub>;boundary={edge}'
@@ -250,6 +251,7 @@ class Stub:
             ("Content-Type", kind),
         ]
         target = uri_of(asked["contact"])
+        _say(event="notified", watcher=watch.watcher, type=kind, body=body)
         watch.writer.write(written(f"{watch.method} {target} SIP/2.0", headers, body.encode()))
 
 
