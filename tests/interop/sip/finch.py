@@ -198,10 +198,34 @@ class Finch:
             time.sleep(0.05)
         return screen
 
+    def set_access_level(self, address: str, level: str) -> None:
+        """Choose a contact's level in his context menu: "Personal", "Team", "Company", "Public" or "Blocked"."""
+        self.keys("M-1")
+        screen = self.wait_for_screen(_row(address)).splitlines()
+        row = next(number for number, line in enumerate(screen) if _row(address) in line)
+        # the arrows do not reach a list that has just come to the front, these do; line 1 holds its first row
+        self.keys(*["C-p"] * len(screen), *["C-n"] * (row - 1), "F11")
+        self._choose("Access level")
+        self._choose(level)
+
+    def _choose(self, entry: str) -> None:
+        """Press the key that the menu on the screen names beside an entry."""
+        deadline = time.monotonic() + 5.0
+        while (found := re.search(rf"{entry} +\((\w)\)", self.screen())) is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.aor} has no {entry!r} in a menu:\n{self.screen()}")
+            time.sleep(0.05)
+        self.keys(found[1])
+
     def kill(self) -> None:
         """End it at once."""
         self.terminal.kill()
         self.bus.kill()
+
+
+def _row(address: str) -> str:
+    """How the narrow list begins to write a contact."""
+    return f"sip:{address}"[:10]
 
 
 def _shim(folder: Path) -> Path:

@@ -20,7 +20,10 @@ from .wire import Framer, SipMessage, fresh, parameter, uri_of, written
 _SELF = "application/vnd-microsoft-roaming-self+xml"
 _CATEGORIES = "application/msrtc-event-categories+xml"
 _SIGNED_IN = [
-    ("Allow-Events", "vnd-microsoft-provisioning-v2,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-self,presence"),
+    (
+        "Allow-Events",
+        "vnd-microsoft-provisioning-v2,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-self,presence",
+    ),
     ("Supported", "adhoclist"),
     ("Supported", "msrtc-event-categories"),
     ("ms-keep-alive", "UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300"),
@@ -122,7 +125,9 @@ class Stub:
         self.asked_by[branch] = writer
         head, end, body = got.raw.partition(b"\r\n\r\n")
         first, _, rest = head.partition(b"\r\n")
-        rest = re.sub(rb"(?im)^route:[^\r\n]*" + re.escape(self.address.encode()) + rb"[^\r\n]*\r\n", b"", rest + b"\r\n")
+        rest = re.sub(
+            rb"(?im)^route:[^\r\n]*" + re.escape(self.address.encode()) + rb"[^\r\n]*\r\n", b"", rest + b"\r\n"
+        )
         added = f"Via: SIP/2.0/TCP {self.address}:5060;branch={branch}\r\n"
         if got.method in ("INVITE", "SUBSCRIBE"):
             added += f"Record-Route: <sip:{self.address}:5060;transport=tcp;lr>\r\n"
@@ -132,7 +137,14 @@ class Stub:
 
     async def _request(self, got: SipMessage, writer: asyncio.StreamWriter) -> None:
         sender, user = got.sender.lower(), self.users.get(got.receiver.lower())
-        _say(event="request", method=got.method, sender=sender, receiver=got.receiver, type=got.content_type, body=got.text)
+        _say(
+            event="request",
+            method=got.method,
+            sender=sender,
+            receiver=got.receiver,
+            type=got.content_type,
+            body=got.text,
+        )
         if got.method == "REGISTER":
             self._register(got, writer)
         elif got.method == "SERVICE":
@@ -151,7 +163,7 @@ class Stub:
             return
         self.signed_in[sender] = writer
         epid, uuid = parameter(got["from"], "epid"), re.search(r'urn:uuid:([^>"]+)', got["contact"])
-        contact = f'{got["contact"].partition(";methods")[0]};expires={expires}'
+        contact = f"{got['contact'].partition(';methods')[0]};expires={expires}"
         contact += f';+sip.instance="<urn:uuid:{uuid[1] if uuid else 0}>"'
         contact += f';gruu="{sender};opaque=user:epid:{epid};gruu"'
         headers = [("Expires", expires), ("Contact", contact), *_SIGNED_IN]
