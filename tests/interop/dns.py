@@ -54,15 +54,19 @@ CAST = (
 """Who is who unless a test says otherwise."""
 
 
-def _services(zone: Zone) -> dict[str, str]:
-    """Which services its domain has, and where."""
-    if zone.sip:
-        return dict.fromkeys(("_sips._tcp", "_sipfederationtls._tcp"), f"sip.{zone.domain},5061")
-    return {"_xmpp-server._tcp": f"xmpp.{zone.domain},5269", "_xmpp-client._tcp": f"xmpp.{zone.domain},5222"}
+def _services(domain: str, *, xmpp: bool, sip: bool) -> dict[str, str]:
+    """Which services a domain has, and where."""
+    found: dict[str, str] = {}
+    if xmpp:
+        found |= {"_xmpp-server._tcp": f"xmpp.{domain},5269", "_xmpp-client._tcp": f"xmpp.{domain},5222"}
+    if sip:
+        found |= dict.fromkeys(("_sips._tcp", "_sipfederationtls._tcp"), f"sip.{domain},5061")
+    return found
 
 
-def _records(zone: Zone, address: str) -> list[str]:
-    lines = [f"srv-host={service}.{zone.domain},{place},0,5" for service, place in _services(zone).items()]
+def _records(zone: Zone, address: str, *, both: bool = False) -> list[str]:
+    services = _services(zone.domain, xmpp=both or not zone.sip, sip=both or zone.sip)
+    lines = [f"srv-host={service}.{zone.domain},{place},0,5" for service, place in services.items()]
     lines += [f"address=/{zone.domain}/{address}", f"local=/{zone.domain}/"]
     if zone.direct_tls:
         lines.append(f"srv-host=_xmpps-server._tcp.{zone.domain},xmpp.{zone.domain},{zone.direct_tls},0,5")
@@ -74,7 +78,7 @@ def view_lines(view: View, zones: list[Zone]) -> list[str]:
     lines = []
     for zone in zones:
         if view is View.PUBLIC and zone.inside:
-            lines += _records(Zone(zone.domain, OUTSIDE_FACE, sip=zone.sip), OUTSIDE_FACE)
+            lines += _records(Zone(zone.domain, OUTSIDE_FACE), OUTSIDE_FACE, both=True)
         elif view is not View.INSIDE or zone.inside:
             lines += _records(zone, zone.address)
     if view is View.INSIDE:

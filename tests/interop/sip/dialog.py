@@ -72,10 +72,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         """Keep what sends."""
         self.sendto = transport.sendto
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def datagram_received(self, raw: bytes, addr: tuple[str, int]) -> None:
         """Hand one datagram on, unless it only keeps a binding alive."""
-        if data.strip():
-            self.receive(data, f"udp:{addr[0]}:{addr[1]}", lambda raw: self.sendto(raw, addr))
+        if raw.strip():
+            self.receive(raw, f"udp:{addr[0]}:{addr[1]}", lambda answer: self.sendto(answer, addr))
 
 
 @define

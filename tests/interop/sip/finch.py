@@ -1,4 +1,4 @@
-"""finch with SIPE: a real client of Communicator's protocol, on a terminal that nobody sees, moved over D-Bus and by keys."""
+"""finch with SIPE: a real client of Communicator's protocol on a terminal that nobody sees, moved by D-Bus and keys."""
 
 import re
 import subprocess
@@ -34,7 +34,8 @@ int xmlSAXUserParseMemory(void *sax, void *user, const char *text, int size) {
 _PART = "struct sax_part { void *sax1[27]; unsigned initialized; void *_private; void *start_element_ns; };\n"
 _ACCOUNT = """<?xml version='1.0' encoding='UTF-8' ?>
 <account version='1.0'><account><protocol>prpl-sipe</protocol><name>{aor},{user}</name><password>secret</password>
-<settings><setting name='server' type='string'>{server}:5060</setting><setting name='transport' type='string'>tcp</setting>
+<settings><setting name='server' type='string'>{server}:5060</setting>
+<setting name='transport' type='string'>tcp</setting>
 <setting name='authentication' type='string'>auto</setting></settings>
 <settings ui='gnt-purple'><setting name='auto-login' type='bool'>1</setting></settings></account></account>
 """
@@ -247,7 +248,7 @@ def _home(folder: Path, aor: str, server: str, contacts: tuple[str, ...]) -> Pat
 
 
 def finch(lab: "Lab", aor: str, *contacts: str) -> Finch:
-    """A running finch that "alice@corp.example" has signed in with at her domain's server, with a local contact list."""
+    """A running finch with which "alice@corp.example" has signed in at her server; `contacts` are its own list."""
     server = lab.servers[aor.partition("@")[2]]
     server.await_ready()
     folder = lab.folder / f"finch-{aor.partition('@')[0]}"

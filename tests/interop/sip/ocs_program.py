@@ -236,8 +236,10 @@ class Stub:
             parts.append((f"{number}@stub", _CATEGORIES, self.users[uri].categories(watch.watcher)))
         root = '<list xmlns="urn:ietf:params:xml:ns:rlmi" uri="sip:list" version="0" fullState="false">'
         parts.insert(0, ("root@stub", "application/rlmi+xml", f"{root}{''.join(resources)}</list>"))
+        # libpurple cuts a part short unless an empty line ends it
         body = "".join(
-            f"--{edge}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{name}>\r\nContent-Type: {kind}\r\n\r\n{part}\r\n\r\n"
+            f"--{edge}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{name}>\r\n"
+            f"Content-Type: {kind}\r\n\r\n{part}\r\n\r\n"
             for name, kind, part in parts
         )
         kind = f'multipart/related;type="application/rlmi+xml";start=<root@stub>;boundary={edge}'

@@ -1,5 +1,6 @@
 """The SIP lab itself, without the gateway: what these tests show broken, the gateway's tests cannot be blamed for."""
 
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from ..dns import OUTSIDE_FACE
 from ..lab import Lab
 from ..pki import Pki
 from .baresip import baresip
@@ -19,6 +21,8 @@ from .ua import Ua, user_agent
 pytestmark = pytest.mark.interop
 
 CORP, PARTNER = "127.0.0.10", "127.0.0.20"
+_RESOLVE = """import sys; from dns.resolver import resolve; (found,) = resolve(sys.argv[1], "SRV")
+print(found.port, found.target, *resolve(found.target, "A"))"""
 
 
 @frozen
@@ -48,6 +52,20 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
 
 def test_both_are_registered(cast: Cast) -> None:
     assert (cast.corp.registered(), cast.partner.registered()) == ({"alice"}, {"bob"})
+
+
+@pytest.mark.parametrize(
+    ("view", "domain", "address"),
+    [
+        ("direct", "partner.example", PARTNER),
+        ("public", "corp.example", OUTSIDE_FACE),
+        ("direct", "corp.example", CORP),
+    ],
+)
+def test_domains_are_found_by_their_records(cast: Cast, view: str, domain: str, address: str) -> None:
+    for service in ("_sips._tcp", "_sipfederationtls._tcp"):
+        done = cast.lab.run(sys.executable, "-c", _RESOLVE, f"{service}.{domain}", view=view)
+        assert done.stdout.split() == ["5061", f"sip.{domain}.", address], done.stderr
 
 
 @pytest.mark.parametrize(("one", "other"), [("alice", "bob"), ("bob", "alice")])

@@ -78,7 +78,7 @@ def test_level_changed_in_the_menu_moves_a_contact_between_containers(cast: Cast
 
 def test_contact_outside_is_seen_by_his_own_document(cast: Cast) -> None:
     cast.alice.wait_to_see("bob@partner.example", "available")
-    cast.bob.publish("closed")
+    cast.bob.publish(basic="closed")
     cast.alice.wait_to_see("bob@partner.example", "offline")
     cast.bob.publish()
 
