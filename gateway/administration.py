@@ -151,10 +151,7 @@ class Administration:
 
     def tell_all(self, pairs: Sequence[Pair]) -> None:
         """Looks the facts of pairs up again, and tells each contact what that means for him."""
-        self._house.pairs.epoch += 1
-        for pair in pairs:
-            self._house.pairs.refresh(pair)
-        self._house.reveal_again(pairs)
+        self._house.facts_changed(pairs)
 
     def partners_list(self) -> list[PartnerListed]:
         """Lists the partners and the state of their links."""

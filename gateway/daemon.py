@@ -26,6 +26,7 @@ from gateway.log import Log
 from gateway.metrics import Metrics, registry
 from gateway.model.address import Address
 from gateway.model.subscription import State
+from gateway.own_levels import OwnLevels
 from gateway.pairs import PairBook, Rules
 from gateway.policy.partners import Modality
 from gateway.store.contacts import AssignmentStore
@@ -79,6 +80,7 @@ class Daemon(Administration):
             self.metrics,
             time.time,
             config.limits.pairs_per_partner,
+            OwnLevels(assignments, time.time),
         )
         super().__init__(self.house, assignments, self._legs, lambda: self.config.routes, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)

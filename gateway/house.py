@@ -1,6 +1,6 @@
 """The house as its legs see it: takes every envelope in and sends it the right way."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.inquiry import Inquiries
@@ -12,7 +12,9 @@ from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, Que
 from gateway.model.message import Message
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import INBOUND, Ask, Subscription
+from gateway.own_levels import OwnLevels
 from gateway.pairs import Pair, PairBook
+from gateway.policy.access_level import Member
 from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.policy.verdict import Decision, Reason
 from gateway.presence_book import IN_PRESENCE, PresenceBook
@@ -42,12 +44,14 @@ class House:
         metrics: Metrics,
         now: Callable[[], float],
         most_subscriptions: int = 100_000,
+        own_levels: OwnLevels | None = None,
     ) -> None:
         self.pairs = pairs
         self._legs = legs
         self._inside = inside
         self._metrics = metrics
         self._now = now
+        self._own_levels = own_levels
         self.rates = Rates(now)
         self._unrecorded: set[Pair] = set()
         """Pairs whose contact could not be told the present, because a required tap did not record it."""
@@ -94,6 +98,11 @@ class House:
         self.inquiries.picture_changed(person.bare, sha1)
         if not sha1:
             self.presence.publish(person.bare, {Field.PHOTO: None})
+
+    def levels_given(self, person: Address, levels: Mapping[Member, str]) -> None:
+        """Takes all the levels that a person has given at the inside server; tells every contact concerned at once."""
+        if self._own_levels is not None and self._own_levels.take(person.bare, levels):
+            self.facts_changed(self.pairs.of_person(person.bare))
 
     def reconsider(self, envelope: Envelope) -> Envelope | None:
         """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
@@ -184,6 +193,13 @@ class House:
         unrecorded, self._unrecorded = self._unrecorded, set()
         for pair in unrecorded:
             self.presence.tell(pair)
+
+    def facts_changed(self, pairs: Sequence[Pair]) -> None:
+        """Looks the facts of pairs up again, and tells each contact what that means for him."""
+        self.pairs.epoch += 1
+        for pair in pairs:
+            self.pairs.refresh(pair)
+        self.reveal_again(pairs)
 
     def reveal_again(self, pairs: Iterable[Pair]) -> None:
         """Tells each contact at once what a change of the policy means for him."""

@@ -8,6 +8,7 @@ from attrs import field, frozen
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
 from gateway.model.presence import Field, PresenceDocument
+from gateway.policy.access_level import Member
 from gateway.policy.verdict import Verdict
 
 
@@ -88,6 +89,12 @@ class House(Protocol):
 
     def picture_changed(self, person: Address, sha1: str) -> None:
         """Takes note of the picture that one of our people has now ('' for none)."""
+
+    def levels_given(self, person: Address, levels: Mapping[Member, str]) -> None:
+        """Takes all the levels that one of our people has given at his server, by name of the level.
+
+        They are his own word: each counts where an administrator has decided nothing for the same member.
+        """
 
     def knows(self, one: Address, other: Address) -> bool:
         """Says whether two addresses, in any order, are one of our people and a contact of a partner."""

@@ -19,7 +19,9 @@ from gateway.protocols.sip.watching import NOTHING, Document, Watch, WatcherAsks
 PRESENCE: Final = "presence"
 PACKAGES: Final = {PRESENCE: ("application/pidf+xml",)}
 """The event packages, and the types of which a watcher must accept one; without Accept it is the first."""
-OTHER_TYPES: Final = ("application/msrtc-event-categories+xml",)
+MARK: Final = "text/xml+msrtc.pidf"
+"""Nobody writes it; who names it reads the other types as Microsoft's clients do (reference/ocs.md 3.1)."""
+OTHER_TYPES: Final = ("application/msrtc-event-categories+xml", MARK)
 EXPIRES: Final = 3600
 """The default, and the longest that a subscription lasts, in seconds."""
 MIN_EXPIRES: Final = 60
@@ -70,6 +72,11 @@ class Notifier:
     def subscriptions(self, presentity: str, watcher: str, package: str = PRESENCE) -> list[DialogKey]:
         """Gives the subscriptions of a watcher to a presentity."""
         return [watch.dialog.key for watch in self._pairs.get((presentity, watcher, package), ())]
+
+    def accepts(self, key: DialogKey) -> tuple[str, ...]:
+        """Gives the media types that a watcher reads; none when he is gone."""
+        watch = self._watches.get(key)
+        return () if watch is None else watch.accept
 
     def subscribe_received(self, transaction: int, request: Request, now: float) -> list[NotifierEvent]:
         """Answers a SUBSCRIBE at once and tells who asks."""
@@ -327,7 +334,7 @@ class Notifier:
 
 
 def _accepted(request: Request, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Gives the types that both sides know, in our order; without Accept the watcher reads the first."""
+    """Gives the types that both sides know, in our order; without Accept, or with a range, he reads the first."""
     asked = set()
     for value in request.headers.all("Accept"):
         try:
@@ -336,4 +343,6 @@ def _accepted(request: Request, known: tuple[str, ...]) -> tuple[str, ...]:
             continue
     if "Accept" not in request.headers:
         return known[:1]
-    return tuple(each for each in known if {each, "*/*", each.partition("/")[0] + "/*"} & asked)
+    first = known[:1] if {"*/*", known[0].partition("/")[0] + "/*"} & asked else ()
+    found = tuple(each for each in known if each in asked or each in first)
+    return () if found == (MARK,) else found

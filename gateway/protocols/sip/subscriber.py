@@ -98,16 +98,18 @@ class Subscriber:
                 self._leave(known, now)
         return self._events
 
-    def notify_received(self, transaction: int, request: Request, now: float) -> list[SubscriberEvent]:
-        """Answers a NOTIFY and tells what it says."""
+    def notify_received(self, transaction: int | None, request: Request, now: float) -> list[SubscriberEvent]:
+        """Answers a NOTIFY and tells what it says; BENOTIFY has no transaction and gets no answer."""
         self._events = []
         known = self._all.get(self._calls.get((request.call_id, request.to.tag or ""), _NOBODY))
         status = 481 if known is None else self._fault(known, request)
         if known is None or status:
             headers = {"Accept": ", ".join(self._types(known))} if known is not None and status == 415 else {}
-            self.station.refuse(transaction, request, status, now, **headers)
+            if transaction is not None:
+                self.station.refuse(transaction, request, status, now, **headers)
             return self._events
-        self.station.transactions.send_response(transaction, request.reply(200), now)
+        if transaction is not None:
+            self.station.transactions.send_response(transaction, request.reply(200), now)
         self._take(known, request, SubscriptionState.parse(request.headers.get("Subscription-State") or ""), now)
         return self._events
 

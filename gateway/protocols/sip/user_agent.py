@@ -15,7 +15,7 @@ from gateway.protocols.sip.publisher import Publisher, PublisherEvent
 from gateway.protocols.sip.screening import ALLOW, INSIDE_ONLY, Objection, body_objection, certified, objection
 from gateway.protocols.sip.sdp import SDP
 from gateway.protocols.sip.sessions import TYPES, SessionEvent, Sessions
-from gateway.protocols.sip.station import Station, bare
+from gateway.protocols.sip.station import Station, bare, hop_fault
 from gateway.protocols.sip.subscriber import Subscriber
 from gateway.protocols.sip.subscribing import SubscriberEvent, SubscriptionKey
 from gateway.protocols.sip.transaction_events import (
@@ -93,6 +93,8 @@ class UserAgent:
     admission: Admission
     types: tuple[str, ...] = TYPES
     """The media types of MESSAGE that are read; the others get 415."""
+    takes_benotify: bool = False
+    """Whether NOTIFY may come as BENOTIFY, which is never answered: from our own server only, and never asked for."""
     notifier: Notifier = field(init=False)
     subscriber: Subscriber = field(init=False)
     publisher: Publisher = field(init=False)
@@ -112,6 +114,8 @@ class UserAgent:
         """Takes one message; `certified_domains` are those that the connection has proved, None for one inside."""
         transactions = self.station.transactions
         try:
+            if isinstance(message, Request) and message.method == "BENOTIFY":
+                return self._benotify(message, certified(message, certified_domains), now)
             if isinstance(message, Request) and not certified(message, certified_domains):
                 transactions.answer_statelessly(message, self.station.reply(message, 403), flow)
                 return [RequestRefused(message.method, 403)]
@@ -233,6 +237,11 @@ class UserAgent:
         if method == "INVITE" and request.to.tag is None:
             return [*self.sessions.invite_received(transaction, request, now)]
         return [*self.sessions.request_received(transaction, request, now)]
+
+    def _benotify(self, request: Request, proven: bool, now: float) -> list[UserAgentEvent]:
+        if not (proven and self.takes_benotify) or hop_fault(request, self.station.mark):
+            return [RequestRefused(request.method, 0)]
+        return [*self.subscriber.notify_received(None, request, now)]
 
     def _message(self, transaction: int, request: Request, now: float) -> list[UserAgentEvent]:
         """Tells a MESSAGE to the user; inside a session its parties are those of the session, whatever it says."""

@@ -11,7 +11,6 @@ from gateway.model.message import ChatState, Message, MessageKind
 from gateway.model.presence import OFFLINE, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
 from gateway.presence_book import most_reachable
-from gateway.protocols.pidf import closed_pidf, write_pidf
 from gateway.protocols.sip.addressing import Untranslatable, address_of, uri_of
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.pager import Refused, Undelivered
@@ -21,13 +20,11 @@ from gateway.protocols.sip.subscribing import Active, SubscriptionKey, Terminate
 from gateway.protocols.sip.uri import SipUri
 from gateway.protocols.sip.user_agent import MessageReceived, UserAgent, UserAgentEvent
 from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatchState
-from plugins.legs.sip import letters
+from plugins.legs.sip import letters, ocs
 from plugins.legs.sip.heard import Heard
 
 log = Log("sip")
 
-PIDF = "application/pidf+xml"
-TUPLE = "t1"
 OURSELVES = frozenset({"unsubscribed", "fetched"})
 """Reasons for the end of a subscription that we have wanted ourselves."""
 
@@ -45,6 +42,9 @@ class SipDesk:
         self._shown: dict[tuple[str, str], dict[str, Presence]] = {}
         """What each watcher was told of each presentity, by the presentity's resource."""
         self._heard = Heard(now)
+        self._containers = ocs.Containers(now)
+        agent.subscriber.accept = ocs.ACCEPTED
+        agent.takes_benotify = side is Side.INTERNAL
         self._waiting_for: str | None = None
         """The id of the message that is being decided about."""
         self._refusal: Problem | None = None
@@ -74,7 +74,7 @@ class SipDesk:
         """Gives the presence document or the text that would be sent."""
         content = envelope.content
         if isinstance(content, Presence):
-            return self._pidf(str(uri_of(envelope.sender.bare)), content.document).decode()
+            return self._written((), str(uri_of(envelope.sender.bare)), content.document).body.decode()
         return ""
 
     def _send(self, envelope: Envelope, message: Message) -> None:
@@ -115,15 +115,15 @@ class SipDesk:
             self._tell(key, pair, WatchState.ACTIVE, narrows)
 
     def _tell(self, key: Any, pair: tuple[str, str], state: WatchState, at_once: bool = False) -> None:
-        document = Document(PIDF, self._pidf(pair[0], self._document(pair)))
+        document = self._written(self._agent.notifier.accepts(key), pair[0], self._document(pair))
         self._agent.notifier.show(key, state, document, self._reactor.seconds(), at_once=at_once)
 
     def _document(self, pair: tuple[str, str]) -> PresenceDocument:
         shown = self._shown.get(pair)
         return most_reachable(shown).document if shown else OFFLINE
 
-    def _pidf(self, entity: str, document: PresenceDocument) -> bytes:
-        return write_pidf(document, entity, tuple_id=TUPLE, now=self._now(), contact=entity)
+    def _written(self, accept: tuple[str, ...], entity: str, document: PresenceDocument) -> Document:
+        return ocs.write_document(accept, document, entity, self._now())
 
     def _ask(self, envelope: Envelope, request: Subscription) -> None:
         local, remote = str(uri_of(envelope.sender.bare)), str(uri_of(envelope.recipient.bare))
@@ -141,7 +141,7 @@ class SipDesk:
                 if request.ask is Ask.SUBSCRIBED:
                     self._tell(watch, (local, remote), WatchState.ACTIVE)
                 else:
-                    closed = Document(PIDF, closed_pidf(local, TUPLE))
+                    closed = self._written(self._agent.notifier.accepts(watch), local, OFFLINE)
                     self._agent.notifier.end(watch, "rejected", closed, now)
 
     # -- from this side --------------------------------------------------------------------------------------------
@@ -175,6 +175,8 @@ class SipDesk:
 
     def wanted(self, key: SubscriptionKey) -> bool:
         """Says whether somebody is still to be told, before a subscription of ours is refreshed (RFC 8048 8.1)."""
+        if key.package == ocs.ROAMING_SELF:
+            return self._containers.wanted(key)
         try:
             return bool(self._house.asks(_address(key.watcher), _address(key.presentity)))
         except AddressError:
@@ -239,21 +241,38 @@ class SipDesk:
     def _active(self, event: Active) -> None:
         """Takes a document: the first one says yes to the request (RFC 8048 section 4.2)."""
         key = event.key
+        kind = event.content_type.partition(";")[0].strip().lower() if event.body else ""
+        if key.package == ocs.ROAMING_SELF:
+            self._levels(key, event.body)
+            return
         self._receive(key.presentity, key.watcher, Subscription(Ask.SUBSCRIBED))
-        if event.content_type.partition(";")[0].strip().lower() == PIDF and event.body:
-            for resource, presence in self._heard.changes(key, event.body):
-                self._receive(key.presentity, key.watcher, presence, resource)
-            if self._side is Side.INTERNAL:
-                self._house.published(_address(key.presentity), self._heard.card(key))
-        else:
+        if kind not in ocs.ACCEPTED["presence"]:
             self._gone(key)
+            return
+        for resource, presence in self._heard.changes(key, kind, event.body):
+            self._receive(key.presentity, key.watcher, presence, resource)
+        if self._side is Side.INTERNAL:
+            self._house.published(_address(key.presentity), self._heard.card(key))
+            asked = self._containers.shown(key) if kind != ocs.PIDF else None
+            if asked is not None:
+                self._agent.subscriber.subscribe(asked, self._reactor.seconds())
+
+    def _levels(self, key: SubscriptionKey, body: bytes) -> None:
+        """Gives the house the levels that a person has given by putting contacts into containers."""
+        given = self._containers.take(key, body)
+        if given is not None:
+            self._house.levels_given(_address(key.presentity), given)
 
     def _terminated(self, event: Terminated) -> None:
+        if event.key.package == ocs.ROAMING_SELF:
+            self._containers.ended(event.key)
+            return
         self._gone(event.key)
         if event.permanently and event.reason not in OURSELVES:
             self._receive(event.key.presentity, event.key.watcher, Subscription(Ask.UNSUBSCRIBED))
 
     def _gone(self, key: SubscriptionKey) -> None:
+        self._containers.gone(key)
         for resource in self._heard.forget(key):
             self._receive(key.presentity, key.watcher, Presence(OFFLINE), resource)
 

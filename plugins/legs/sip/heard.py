@@ -9,9 +9,12 @@ from gateway.errors import AddressError
 from gateway.model.address import Address
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
+from gateway.protocols.msrtc.names import CATEGORIES_TYPE
 from gateway.protocols.pidf import read_pidf
+from gateway.protocols.pidf.reading import ReadTuple
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.xml_document import DocumentError
+from plugins.legs.sip.ocs import Instances, read_instances
 
 _ANYBODY = Address.parse("a@example.invalid")
 MOST = 8
@@ -25,22 +28,32 @@ class Heard:
     now: Callable[[], float]
     _known: dict[SubscriptionKey, dict[str, Presence]] = field(factory=dict)
     _cards: dict[SubscriptionKey, Mapping[Field, Any]] = field(factory=dict)
+    _instances: dict[SubscriptionKey, Instances] = field(factory=dict)
+    """What peers that send categories have said, which may be only what changed."""
 
-    def changes(self, key: SubscriptionKey, body: bytes) -> list[tuple[str, Presence]]:
+    def changes(self, key: SubscriptionKey, content_type: str, body: bytes) -> list[tuple[str, Presence]]:
         """Reads a document and gives what is to be told: each open tuple as a resource, and those that have gone."""
-        try:
-            read = read_pidf(body, self.now())
-        except DocumentError:
-            return []
+        if content_type == CATEGORIES_TYPE:
+            read = read_instances(self._instances.get(key, {}), body, self.now())
+            if read is None:
+                return []
+            self._instances[key], document = read
+            tuples: tuple[ReadTuple, ...] = ()
+        else:
+            try:
+                pidf = read_pidf(body, self.now())
+            except DocumentError:
+                return []
+            document, tuples = pidf.document, pidf.tuples[:MOST]
         before = self._known.get(key, {})
         after: dict[str, Presence] = {}
-        for number, one in enumerate(read.tuples[:MOST]):
+        for number, one in enumerate(tuples):
             if one.document.available:
                 after[_resource(one.id, number)] = Presence(_present(one.document), one.priority)
-        if not after and read.document.available:
-            after["sip"] = Presence(_present(read.document))
+        if not after and document.available:
+            after["sip"] = Presence(_present(document))
         self._known[key] = after
-        self._cards[key] = {name: read.document[name] for name in read.document if name not in IN_PRESENCE}
+        self._cards[key] = {name: document[name] for name in document if name not in IN_PRESENCE}
         gone = [(resource, Presence(OFFLINE)) for resource in before if resource not in after]
         return [*after.items(), *gone]
 
@@ -55,6 +68,7 @@ class Heard:
     def forget(self, key: SubscriptionKey) -> list[str]:
         """Drops a subscription and gives the resources that were there."""
         self._cards.pop(key, None)
+        self._instances.pop(key, None)
         return list(self._known.pop(key, {}))
 
 
