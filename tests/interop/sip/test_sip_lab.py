@@ -219,6 +219,16 @@ def test_baresip_sees_and_is_seen(cast: Cast) -> None:
     carol.kill()
 
 
+def test_server_comes_back_after_a_restart(tmp_path: Path) -> None:
+    with Lab(tmp_path) as lab:
+        corp = lab.kamailio("corp.example", users={"alice": ""})
+        alice = user_agent(lab, "alice@corp.example", transport="tcp")
+        alice.register()
+        corp.restart()
+        assert corp.registered() == set()
+        assert alice.register().status == 200 and corp.registered() == {"alice"}
+
+
 def test_edge_of_a_partner_played_by_the_test(tmp_path: Path) -> None:
     with Lab(tmp_path) as lab:
         lab.kamailio("corp.example", users={"alice": ""}, next_hop="tls:127.0.0.40:5061")
