@@ -12,6 +12,7 @@ from gateway.model.presence import OFFLINE, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
 from gateway.presence_book import most_reachable
 from gateway.protocols.sip.addressing import Untranslatable, address_of, uri_of
+from gateway.protocols.sip.dialogs import DialogKey
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.pager import Refused, Undelivered
 from gateway.protocols.sip.problems import problem_of, status_of
@@ -19,7 +20,7 @@ from gateway.protocols.sip.session import InfoReceived, Letter, SessionEnded
 from gateway.protocols.sip.subscribing import Active, SubscriptionKey, Terminated
 from gateway.protocols.sip.uri import SipUri
 from gateway.protocols.sip.user_agent import MessageReceived, UserAgent, UserAgentEvent
-from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatchState
+from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatcherGone, WatchState
 from plugins.legs.sip import letters, ocs
 from plugins.legs.sip.heard import Heard
 
@@ -45,6 +46,8 @@ class SipDesk:
         self._containers = ocs.Containers(now)
         agent.subscriber.accept = ocs.ACCEPTED
         agent.takes_benotify = side is Side.INTERNAL
+        self._fresh: set[DialogKey] = set()
+        """Watchers to whom nobody has been shown yet: they need not wait for their turn."""
         self._waiting_for: str | None = None
         """The id of the message that is being decided about."""
         self._refusal: Problem | None = None
@@ -112,9 +115,12 @@ class SipDesk:
             del self._shown[pair]
         narrows = not before.names <= after.names
         for key in self._agent.notifier.subscriptions(*pair):
-            self._tell(key, pair, WatchState.ACTIVE, narrows)
+            first = after.available and key in self._fresh
+            if first:
+                self._fresh.discard(key)
+            self._tell(key, pair, WatchState.ACTIVE, narrows or first)
 
-    def _tell(self, key: Any, pair: tuple[str, str], state: WatchState, at_once: bool = False) -> None:
+    def _tell(self, key: DialogKey, pair: tuple[str, str], state: WatchState, at_once: bool = False) -> None:
         document = self._written(self._agent.notifier.accepts(key), pair[0], self._document(pair))
         self._agent.notifier.show(key, state, document, self._reactor.seconds(), at_once=at_once)
 
@@ -143,6 +149,7 @@ class SipDesk:
                 else:
                     closed = self._written(self._agent.notifier.accepts(watch), local, OFFLINE)
                     self._agent.notifier.end(watch, "rejected", closed, now)
+                    self._fresh.discard(watch)
 
     # -- from this side --------------------------------------------------------------------------------------------
 
@@ -152,6 +159,8 @@ class SipDesk:
             self._message(event)
         elif isinstance(event, WatcherAsks):
             self._watched(event)
+        elif isinstance(event, WatcherGone):
+            self._fresh.discard(event.key)
         elif isinstance(event, Active):
             self._active(event)
         elif isinstance(event, Terminated):
@@ -227,6 +236,8 @@ class SipDesk:
         if event.package != "presence":
             return
         approved = self._house.watches(_address(event.watcher), _address(event.presentity))
+        if event.first and not event.fetch:
+            self._fresh.add(event.key)
         if event.fetch:
             self._tell(event.key, pair, WatchState.ACTIVE)
         elif not event.first:
