@@ -1,0 +1,192 @@
+"""RFC 7572: the worked examples of single messages, both ways, and what RFC 7573 says about typing."""
+
+import pytest
+
+from gateway.model.address import Address
+from gateway.model.envelope import Problem
+from gateway.protocols.sip.addressing import uri_of
+from gateway.protocols.sip.message import Request
+
+from .bridge import JULIET, ROMEO, Bridge, named
+
+ART_THOU = "Art thou not Romeo, and a Montague?"
+NEITHER = "Neither, fair saint, if either thee dislike."
+PROC = "Pro\u010de\u017e jsi ty, Romeo?"
+"""Not ASCII; RFC 7572 prints such bytes as if each were a character."""
+
+
+def from_juliet(inside: str, attributes: str = "") -> str:
+    return f"<message from='juliet@example.com/yn0cl4bnw0yr3vym' to='romeo@example.net'{attributes}>{inside}</message>"
+
+
+def from_romeo(body: str, **more: str) -> str:
+    given = {
+        "Via": "SIP/2.0/TCP s2x.example.net;branch=z9hG4bKeskdgs677",
+        "Max-Forwards": "70",
+        "To": JULIET,
+        "From": f"{ROMEO};tag=vwxyz",
+        "Call-ID": "9E97FB43-85F4-4A00-8751-1124FD4C7B2E",
+        "CSeq": "1 MESSAGE",
+        "Content-Type": "text/plain",
+    } | {name.replace("_", "-"): value for name, value in more.items()}
+    fields = "".join(f"{name}: {value}\n" for name, value in given.items())
+    length = len(body.replace("\n", "\r\n").encode())
+    return f"MESSAGE {JULIET} SIP/2.0\n{fields}Content-Length: {length}\n\n{body}"
+
+
+def one(sent: list[Request]) -> Request:
+    (request,) = sent
+    return request
+
+
+# --- section 4: an XMPP user sends a message
+
+
+def test_section_4_example() -> None:
+    request = one(Bridge().stanza(from_juliet(f"<body>{ART_THOU}</body>")))
+    assert (request.method, request.uri) == ("MESSAGE", "sip:romeo@example.net")
+    assert request.body == ART_THOU.encode() and len(request.body) == 35
+    assert str(request.to) == "<sip:romeo@example.net>"
+    assert request.from_.uri == uri_of(Address.parse("juliet@example.com")) and request.from_.tag
+    assert request.cseq.number == 1 and request.call_id
+    assert named(request, "Max-Forwards") == {"Max-Forwards": "70"}
+    assert request.headers.get("Content-Type") == "text/plain;charset=UTF-8"
+    assert "Contact" not in request.headers, "a MESSAGE makes no dialog (RFC 3428 section 4)"
+
+
+def test_nothing_but_what_is_built_goes_out() -> None:
+    request = one(Bridge().stanza(from_juliet(f"<body>{ART_THOU}</body>", " id='m1'")))
+    assert {name for name, _ in request.headers} == {
+        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Content-Type")
+    }
+    written = str([*request.headers])
+    assert "yn0cl4bnw0yr3vym" not in written, "the resource names a device: the person is told, not the endpoint"
+
+
+def test_subject_and_language() -> None:
+    sent = from_juliet(f"<subject>Hi!</subject><body>{PROC}</body>", " xml:lang='cs'")
+    request = one(Bridge().stanza(sent))
+    assert named(request, "Subject", "Content-Language") == {"Subject": "Hi!", "Content-Language": "cs"}
+    assert request.body.decode() == PROC
+
+
+def test_of_several_languages_the_first_goes() -> None:
+    inside = f"<body xml:lang='en'>{ART_THOU}</body><body xml:lang='cs'>{PROC}</body>"
+    request = one(Bridge().stanza(from_juliet(inside)))
+    assert request.body.decode() == ART_THOU and request.headers.get("Content-Language") == "en"
+
+
+@pytest.mark.parametrize("kind", ["", " type='chat'", " type='normal'", " type='strange'"])
+def test_the_type_is_not_mapped(kind: str) -> None:
+    request = one(Bridge().stanza(from_juliet("<body>hi</body>", kind)))
+    assert request.body == b"hi"
+
+
+def test_more_than_1300_bytes_are_a_policy_violation() -> None:
+    bridge = Bridge()
+    assert bridge.stanza(from_juliet(f"<body>{'x' * 1300}</body>")) == []
+    assert bridge.house.failed == [Problem.POLICY_VIOLATION]
+    assert one(bridge.stanza(from_juliet(f"<body>{'x' * 700}</body>")))
+
+
+def test_the_next_message_waits_for_the_answer_to_the_one_before() -> None:
+    bridge = Bridge()
+    first = one(bridge.stanza(from_juliet("<body>1</body>")))
+    assert bridge.stanza(from_juliet("<body>2</body>")) == []
+    bridge.reply(first, 202)
+    assert [request.body for request in bridge.asked] == [b"1", b"2"]
+
+
+# --- section 5: a SIP user sends a message
+
+
+def test_section_5_example() -> None:
+    bridge = Bridge()
+    assert bridge.hear(from_romeo(NEITHER)) == [
+        f"<message from='romeo@example.net' to='juliet@example.com' id='s1'><body>{NEITHER}</body></message>"
+    ]
+    (answer,) = bridge.answered
+    assert answer.status == 202
+    assert {"Contact", "Server", "User-Agent"}.isdisjoint(name for name, _ in answer.headers) and answer.body == b""
+
+
+def test_it_has_no_type_whatever_it_was_before() -> None:
+    """Pager mode knows no conversation: the type must be normal, which is written by leaving it out."""
+    (stanza,) = Bridge().hear(from_romeo(NEITHER))
+    assert "type=" not in stanza
+
+
+def test_bytes_are_utf_8() -> None:
+    (stanza,) = Bridge().hear(from_romeo(PROC, Content_Type="text/plain;charset=UTF-8"))
+    assert f"<body>{PROC}</body>" in stanza
+
+
+def test_a_message_that_comes_twice_is_delivered_once() -> None:
+    bridge = Bridge()
+    assert len(bridge.hear(from_romeo(NEITHER))) == 1
+    assert bridge.hear(from_romeo(NEITHER)) == []
+
+
+def test_the_way_there_and_back() -> None:
+    """What juliet wrote comes back from SIP as she wrote it."""
+    request = one(Bridge().stanza(from_juliet(f"<body>a &lt; b &amp; {PROC}</body>")))
+    (stanza,) = Bridge().hear(from_romeo(request.body.decode(), Content_Type="text/plain;charset=UTF-8"))
+    assert f"<body>a &lt; b &amp; {PROC}</body>" in stanza
+
+
+# --- section 7: content types
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "text"),
+    [
+        ("text/html", "<p>fair <b>saint</b></p><script>alert(1)</script>", "fair saint"),
+        ("text/plain;charset=utf-8", NEITHER, NEITHER),
+        (
+            "message/cpim",
+            "From: <sip:eve@stranger.example>\nTo: <sip:juliet@example.com>\nDateTime: 2026-11-23T12:00:00Z\n\n"
+            "Content-Type: text/plain; charset=utf-8\n\nhi",
+            "hi",
+        ),
+    ],
+)
+def test_what_is_reduced_to_text(kind: str, body: str, text: str) -> None:
+    (stanza,) = Bridge().hear(from_romeo(body, Content_Type=kind))
+    assert stanza.startswith("<message from='romeo@example.net' to='juliet@example.com'")
+    assert f"<body>{text}</body>" in stanza and "alert" not in stanza
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "application/pidf+xml"])
+def test_the_rest_is_refused_with_the_list_of_what_is_read(kind: str) -> None:
+    bridge = Bridge()
+    assert bridge.hear(from_romeo("x", Content_Type=kind)) == []
+    (answer,) = bridge.answered
+    assert answer.status == 415 and "text/plain" in (answer.headers.get("Accept") or "")
+
+
+# --- typing and receipts (RFC 3994, 5438, 7573 section 7)
+
+
+def test_typing_towards_xmpp() -> None:
+    body = "<isComposing xmlns='urn:ietf:params:xml:ns:im-iscomposing'><state>{}</state></isComposing>"
+    kind = "application/im-iscomposing+xml"
+    (composing,) = Bridge().hear(from_romeo(body.format("active"), Content_Type=kind))
+    (idle,) = Bridge().hear(from_romeo(body.format("idle"), Content_Type=kind))
+    assert "<composing xmlns='http://jabber.org/protocol/chatstates'/>" in composing and "<body>" not in composing
+    assert "<active xmlns='http://jabber.org/protocol/chatstates'/>" in idle
+
+
+def test_a_state_alone_is_no_empty_message() -> None:
+    state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+    assert Bridge().stanza(from_juliet(state, " type='chat'")) == []
+
+
+def test_a_receipt_is_a_notification_in_cpim() -> None:
+    request = one(Bridge().stanza(from_juliet("<received xmlns='urn:xmpp:receipts' id='m7'/>")))
+    assert request.headers.get("Content-Type") == "message/cpim"
+    assert b"message/imdn+xml" in request.body and b"<message-id>m7</message-id>" in request.body
+    assert b"<delivered/>" in request.body
+
+
+def test_what_says_nothing_is_not_sent() -> None:
+    assert Bridge().stanza(from_juliet("<thread>t1</thread>")) == []
