@@ -56,7 +56,10 @@ class _Watch:
 
 @define
 class Stub:
-    """The server of one domain."""
+    """The server of one domain.
+
+    What its users roam it tells their clients, and whoever else asks in their name: a gateway that our test trusts.
+    """
 
     address: str
     domain: str
@@ -64,7 +67,7 @@ class Stub:
     users: dict[str, Presentity]
     signed_in: dict[str, asyncio.StreamWriter] = field(factory=dict)
     watches: dict[tuple[str, str], _Watch] = field(factory=dict)
-    roaming: dict[str, _Watch] = field(factory=dict)
+    roaming: dict[tuple[str, str], _Watch] = field(factory=dict)
     asked_by: dict[str, asyncio.StreamWriter] = field(factory=dict)
     _onward: asyncio.StreamWriter | None = None
 
@@ -180,9 +183,16 @@ class Stub:
         else:
             writer.write(got.response(489, "Bad Event", fresh()))
             return
-        tag = fresh()
+        tag = parameter(got["to"], "tag") or fresh()
+        client = "ms-piggyback-first-notify" in got["supported"]
         if "roaming-self" in event:
-            self.roaming[user.uri] = _Watch(got, writer, user.uri, [], tag, "BENOTIFY")
+            watch = _Watch(got, writer, user.uri, [], tag, "BENOTIFY" if client else "NOTIFY")
+            self.roaming[(user.uri, got.call_id)] = watch
+            if not client:
+                self._open(watch, body, ours)
+                if got["expires"] == "0":
+                    del self.roaming[(user.uri, got.call_id)]
+                return
         writer.write(got.response(200, "OK", tag, [*_accepted(got["event"]), ("Content-Type", ours)], body.encode()))
 
     def _service(self, got: SipMessage, writer: asyncio.StreamWriter, user: Presentity) -> None:
@@ -197,8 +207,9 @@ class Stub:
             user.set_members(got.text)
             members = {number: sorted(entries) for number, entries in user.members.items() if entries}
             _say(event="members", user=user.uri, members=members)
-            if user.uri in self.roaming:
-                self._notify(self.roaming[user.uri], user.roaming_self(), _SELF)
+            for watch in self.roaming.values():
+                if watch.watcher == user.uri:
+                    self._notify(watch, user.roaming_self(), _SELF)
         for watch in self.watches.values():
             if user.uri in watch.targets:
                 self._notify(watch, user.categories(watch.watcher), _CATEGORIES)
@@ -215,15 +226,20 @@ class Stub:
         # two clients that start in the same second draw the same Call-IDs
         self.watches[(watch.watcher, got.call_id)] = watch
         if not client:
-            route = [("Contact", f"<sip:{self.address}:5060;transport=tcp>"), ("Expires", got["expires"] or "3600")]
-            writer.write(got.response(200, "OK", tag, route))
-            self._notify(watch, self.users[targets[0]].categories(watch.watcher), _CATEGORIES)
+            self._open(watch, self.users[targets[0]].categories(watch.watcher), _CATEGORIES)
             if got["expires"] == "0":
                 del self.watches[(watch.watcher, got.call_id)]
             return
         kind, body = self._listing(watch, targets)
         headers = [*_accepted("presence"), ("Require", "eventlist"), ("Content-Type", kind)]
         writer.write(got.response(200, "OK", tag, headers, body.encode()))
+
+    def _open(self, watch: _Watch, body: str, kind: str) -> None:
+        """Answer a subscription of no client of its own, with the first notification behind the answer (RFC 6665)."""
+        got = watch.asked
+        route = [("Contact", f"<sip:{self.address}:5060;transport=tcp>"), ("Expires", got["expires"] or "3600")]
+        watch.writer.write(got.response(200, "OK", watch.tag, route))
+        self._notify(watch, body, kind)
 
     def _listing(self, watch: _Watch, targets: list[str]) -> tuple[str, str]:
         """The first word on a list: a document for each user of ours, for others the advice to ask them (RFC 4662)."""
