@@ -210,8 +210,12 @@ class SipDesk:
         """Answers when the house has decided: 200 in a session, 202 alone, or what the refusal means."""
         number = f"s{event.transaction}"
         now = self._reactor.seconds()
-        encoding = event.request.headers.get("Content-Encoding") or ""
-        message = letters.read(event.content_type, encoding, event.body, number, event.in_session, self._now())
+        encoding, language, subject = (
+            event.request.headers.get(name) or "" for name in ("Content-Encoding", "Content-Language", "Subject")
+        )
+        message = letters.read(
+            event.content_type, encoding, event.body, number, event.in_session, self._now(), language, subject
+        )
         if isinstance(message, int):
             self._agent.answer(event.transaction, message, now)
             return

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from gateway.model.address import Address
 from gateway.model.message import ChatState, Message, MessageKind
+from gateway.protocols.ids import clean_language
 from gateway.protocols.im_body import Text, Unacceptable, read_body, write_receipt, write_text, write_typing
 from gateway.protocols.imdn import Disposition, Receipt
 from gateway.protocols.iscomposing import Composing, read_keyboard_activity
@@ -15,6 +16,8 @@ from gateway.protocols.sip.watching import Document
 from gateway.protocols.xml_document import DocumentError
 
 KEYBOARD: Final = "application/xml"
+LONGEST_SUBJECT: Final = 256
+"""Characters of a subject that cross."""
 _TYPING: Final = frozenset({ChatState.COMPOSING, ChatState.ACTIVE, ChatState.PAUSED, ChatState.INACTIVE})
 
 
@@ -33,12 +36,12 @@ def write(message: Message, sender: Address, recipient: Address, now: float) -> 
     asked for: that needs CPIM, which many clients refuse.
     """
     shown, other = str(uri_of(sender.bare)), str(uri_of(recipient.bare))
-    if message.bodies:
-        language, text = message.bodies[0]
+    if message.bodies or message.subjects:
+        language, text = (message.bodies or message.subjects)[0]
         fields: tuple[tuple[str, str], ...] = (("Content-Language", language),) if language else ()
         subject = message.subjects[0][1] if message.subjects else ""
         if subject.isprintable() and subject:
-            fields += (("Subject", subject[:256]),)
+            fields += (("Subject", subject[:LONGEST_SUBJECT]),)
         return [Written(Document(*write_text(text)), fields)]
     if message.receipt_for:
         receipt = Receipt(message.receipt_for, Disposition.DELIVERED)
@@ -49,23 +52,35 @@ def write(message: Message, sender: Address, recipient: Address, now: float) -> 
     return []
 
 
-def read(content_type: str, encoding: str, body: bytes, number: str, in_session: bool, now: float) -> Message | int:
+def read(
+    content_type: str,
+    encoding: str,
+    body: bytes,
+    number: str,
+    in_session: bool,
+    now: float,
+    language: str = "",
+    subject: str = "",
+) -> Message | int:
     """Gives the message that a body carries, or the status with which it is refused.
 
-    A pager message is of kind normal (RFC 7572 section 5); one in a session belongs to a conversation.
+    A pager message is of kind normal (RFC 7572 section 5); one in a session belongs to a conversation. `language` and
+    `subject` are the headers Content-Language and Subject; a subject inside the body goes before.
     """
     kind = MessageKind.CHAT if in_session else MessageKind.NORMAL
     found = read_body(content_type, encoding, body, now)
     if isinstance(found, Unacceptable):
         return found.status
     if isinstance(found, Text):
-        texts = (("", found.text),) if found.text else ()
+        spoken = clean_language(language.partition(",")[0].strip())
+        texts = ((spoken, found.text),) if found.text else ()
+        title = " ".join(subject.split())[:LONGEST_SUBJECT]
         wanted = bool(found.message_id) and "positive-delivery" in found.wanted
         return Message(
             kind,
             found.message_id or number,
             bodies=texts,
-            subjects=found.subjects,
+            subjects=found.subjects or (((spoken, title),) if title else ()),
             receipt_wanted=wanted,
             delayed_since=found.sent if found.sent is not None and now - found.sent > 60 else None,
         )
