@@ -13,8 +13,6 @@ from gateway.metrics.labels import CONFIGURED, OTHER, OURS
 
 TIMES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Histogram bounds in seconds for what crosses a network."""
-FAST_TIMES = (1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 1e-2)
-"""Histogram bounds in seconds for pure computation."""
 
 
 class Counter:
@@ -143,11 +141,6 @@ class Row(Generic[Cell]):
 
     def __get__(self, holder: Table | None, owner: type[object]) -> Row[Cell] | Family[Cell]:
         return self if holder is None else holder.family(self)
-
-
-def fast_histogram() -> Histogram:
-    """Makes a histogram for pure computation."""
-    return Histogram(FAST_TIMES)
 
 
 class Table:

@@ -37,19 +37,6 @@ PARSER_REASONS = words("""
     invalid-from host-unknown improper-addressing unsupported-stanza-type unsupported-version not-authorized
     connection-timeout too-long too-deep too-many size depth attributes namespaces elements time
 """)
-NAMESPACES = words("""
-    jabber:client jabber:server jabber:iq:roster jabber:iq:last jabber:iq:version jabber:iq:private jabber:x:data
-    jabber:x:oob jabber:x:conference jabber:x:encrypted jabber:x:delay jabber:x:event urn:xmpp:delay urn:xmpp:receipts
-    urn:xmpp:carbons:2 urn:xmpp:mam:2 urn:xmpp:sid:0 urn:xmpp:hints urn:xmpp:forward:0 urn:xmpp:reply:0
-    urn:xmpp:reactions:0 urn:xmpp:idle:1 urn:xmpp:jingle:1 urn:xmpp:jingle-message:0 urn:xmpp:chat-markers:0
-    urn:xmpp:message-correct:0 urn:xmpp:message-retract:1 urn:xmpp:eme:0 urn:xmpp:omemo:2 urn:xmpp:time
-    eu.siacs.conversations.axolotl vcard-temp vcard-temp:x:update http://jabber.org/protocol/caps
-    http://jabber.org/protocol/chatstates http://jabber.org/protocol/disco#info http://jabber.org/protocol/disco#items
-    http://jabber.org/protocol/pubsub http://jabber.org/protocol/pubsub#event http://jabber.org/protocol/nick
-    http://jabber.org/protocol/xhtml-im http://jabber.org/protocol/muc http://jabber.org/protocol/muc#user
-    http://jabber.org/protocol/activity http://jabber.org/protocol/mood http://jabber.org/protocol/tune
-    http://jabber.org/protocol/geoloc http://jabber.org/protocol/address http://jabber.org/protocol/rsm
-""")
 CIPHERS = words("""
     TLS_AES_256_GCM_SHA384 TLS_AES_128_GCM_SHA256 TLS_CHACHA20_POLY1305_SHA256 ECDHE-ECDSA-AES256-GCM-SHA384
     ECDHE-RSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256

@@ -1,6 +1,6 @@
 """Every metric of the gateway, as one table."""
 
-from gateway.metrics.cells import Counter, Gauge, Histogram, Info, Row, Table, fast_histogram
+from gateway.metrics.cells import Counter, Gauge, Histogram, Info, Row, Table
 from gateway.metrics.labels import (
     CIPHERS,
     CONDITIONS,
@@ -9,7 +9,6 @@ from gateway.metrics.labels import (
     FIELDS,
     KINDS,
     LINK_REASONS,
-    NAMESPACES,
     PARSER_REASONS,
     PROTOCOL,
     REASONS,
@@ -29,15 +28,6 @@ class Rows(Table):
         partner=CONFIG,
         protocol=PROTOCOL,
         direction=DIRECTION,
-    )
-    link_state = Row(
-        "gateway_link_state",
-        Gauge,
-        "Links by state",
-        partner=CONFIG,
-        protocol=PROTOCOL,
-        direction=DIRECTION,
-        state=words("connecting securing authenticating open closing"),
     )
     link_events = Row(
         "gateway_link_events_total",
@@ -61,7 +51,7 @@ class Rows(Table):
     tls_sessions = Row(
         "gateway_tls_sessions_total",
         Counter,
-        "TLS handshakes that succeeded",
+        "TLS sessions in which a peer proved its domain",
         partner=CONFIG,
         version=words("TLSv1.2 TLSv1.3"),
         cipher=CIPHERS,
@@ -85,9 +75,8 @@ class Rows(Table):
     dns_seconds = Row(
         "gateway_dns_seconds",
         Histogram,
-        "Time of DNS look-ups",
-        type=words("A AAAA SRV TLSA"),
-        outcome=words("ok empty failed timeout"),
+        "Time of finding the servers of a domain in DNS, when the answer was not at hand",
+        outcome=words("ok missing failed"),
     )
     probe_rtt = Row(
         "gateway_probe_rtt_seconds", Gauge, "Round trip of the last ping that the partner answered", partner=CONFIG
@@ -95,9 +84,8 @@ class Rows(Table):
     last_success = Row(
         "gateway_last_success_timestamp_seconds",
         Gauge,
-        "When a stanza last crossed",
+        "When a link to the partner last carried a stanza, either way",
         partner=CONFIG,
-        direction=DIRECTION,
     )
 
     # Policy
@@ -119,7 +107,6 @@ class Rows(Table):
         field=FIELDS,
         action=words("sent coarsened withheld"),
     )
-    policy_eval = Row("gateway_policy_eval_seconds", fast_histogram, "Time of one decision that was not cached")
     policy_version = Row("gateway_policy_version", Info, "The policy in force")
     reloads = Row(
         "gateway_policy_reload_total",
@@ -131,14 +118,6 @@ class Rows(Table):
         "gateway_policy_last_reload_success_timestamp_seconds",
         Gauge,
         "When the configuration in force was loaded",
-    )
-    unknown_elements = Row(
-        "gateway_unknown_elements_dropped_total",
-        Counter,
-        "Elements that the model does not know and that therefore do not cross",
-        partner=CONFIG,
-        direction=DIRECTION,
-        ns=NAMESPACES,
     )
     revoke_seconds = Row(
         "gateway_revoke_seconds",
@@ -176,13 +155,6 @@ class Rows(Table):
         partner=CONFIG,
         direction=DIRECTION,
         outcome=words("accepted refused ignored"),
-    )
-    transit_seconds = Row(
-        "gateway_message_transit_seconds",
-        Histogram,
-        "Time a message spends in the gateway",
-        partner=CONFIG,
-        direction=DIRECTION,
     )
     bounces = Row(
         "gateway_bounces_total",

@@ -134,13 +134,18 @@ def explain_failure(
     return f"The certificate does not prove {domain}: {verdict}."
 
 
+def pinned(certificate: PeerCertificate, pins: frozenset[str]) -> bool:
+    """Says whether the certificate's key is one of the pins (SHA-256, hex), or none is pinned."""
+    return not pins or certificate.spki_sha256 in {pin.lower() for pin in pins}
+
+
 def distrust(
     certificate: PeerCertificate, *, pins: frozenset[str] = frozenset(), accept_server_only_eku: bool, now: float
 ) -> str:
     """Says what stands against a certificate whatever names it bears, or ''."""
     if now >= certificate.not_after:
         return "it has expired"
-    if pins and certificate.spki_sha256 not in {pin.lower() for pin in pins}:
+    if not pinned(certificate, pins):
         return f"its public key {certificate.spki_sha256} is not the pinned one"
     forgiven = UNANCHORED if pins else frozenset()
     if accept_server_only_eku:

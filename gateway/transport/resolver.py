@@ -130,6 +130,10 @@ def _drawn(waiting: Sequence[SrvRecord], draw: random.Random) -> int:
     return len(waiting) - 1
 
 
+def _untimed(seconds: float, outcome: str) -> None:
+    """Is told the times that nobody wants."""
+
+
 @define(eq=False)
 class Resolver:
     """Looks domains up in a few threads, keeps answers for their time to live, and asks once for askers at once.
@@ -144,6 +148,8 @@ class Resolver:
     address_filter: Callable[[str], bool] = public_only
     draw: random.Random = field(factory=random.SystemRandom)
     service: Service = XMPP
+    timed: Callable[[float, str], None] = _untimed
+    """Takes the seconds of each look-up, and whether it was `ok`, `missing` (no such servers) or `failed`."""
     _queries: Queries = field(init=False)
     _threads: ThreadPool = field(init=False)
     _kept: OrderedDict[str, _Kept] = field(init=False, factory=OrderedDict)
@@ -183,8 +189,10 @@ class Resolver:
         if len(self._waiting) >= MOST_WAITING:
             return _Kept(ResolverFailed(f"{name}: too many questions under way"), 0.0)
         self._waiting[name] = []
+        begun = self._reactor.seconds()
         try:
             outcome = await deferToThreadPool(self._reactor, self._threads, self._find, name)
+            self.timed(self._reactor.seconds() - begun, _outcome(outcome))
             return self._keep(name, outcome)
         finally:
             for asked in self._waiting.pop(name):
@@ -268,6 +276,12 @@ def _srv_records(queries: Queries, name: str, services: Sequence[tuple[str, bool
     if refused:
         raise ServiceNotOffered(f"{name} says that it has no such servers")
     return [], seconds
+
+
+def _outcome(outcome: _Found | LookupFailed) -> str:
+    if isinstance(outcome, _Found):
+        return "ok"
+    return "failed" if isinstance(outcome, ResolverFailed) else "missing"
 
 
 def _seconds_kept(outcome: _Found | LookupFailed) -> float:

@@ -216,3 +216,23 @@ def test_weights_set_the_chances() -> None:
     first = Counter(in_srv_order([heavy, light, none], draw)[0].weight for _ in range(4000))
     assert 0.70 < first[75] / 4000 < 0.80
     assert 0 < first[0] / 4000 < 0.03
+
+
+@ensureDeferred
+async def test_each_look_up_is_timed_once(zone: Zone) -> None:
+    times: list[tuple[float, str]] = []
+    made = Resolver(
+        reactor,
+        ["127.0.0.1"],
+        timeout=0.4,
+        port=zone.port,
+        timed=lambda seconds, outcome: times.append((seconds, outcome)),
+    )
+    zone.answers = {("partner.example", "A"): ["8.8.8.1"]}
+    await made.targets("partner.example")
+    await made.targets("partner.example")
+    with pytest.raises(NotFound):
+        await made.targets("nowhere.example")
+    made.stop()
+    assert [outcome for _, outcome in times] == ["ok", "missing"]
+    assert all(0 < seconds < 5 for seconds, _ in times)

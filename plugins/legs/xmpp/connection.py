@@ -67,6 +67,8 @@ class Connection:
     used_at: float = 0.0
     pinged_at: float | None = None
     tls_started: bool = False
+    securing: bool = False
+    """True from the first byte of TLS until it stands."""
     clean: bool = False
     """True when one side has closed the stream as it should."""
     other_host: str = ""
@@ -99,8 +101,14 @@ class Connection:
         finally:
             outflow.flush()
 
+    def start_tls(self, *terms: Any) -> None:
+        """Begins TLS; the terms are those of `Link.start_tls`."""
+        self.securing = True
+        self.link.start_tls(*terms)
+
     def tls_established(self, certificate: PeerCertificate | None) -> None:
         """Goes on inside TLS."""
+        self.securing = False
         if isinstance(self.stream, ComponentStream):
             return
         if certificate is not None:

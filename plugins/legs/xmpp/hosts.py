@@ -38,6 +38,9 @@ class SideHost(Protocol):
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says what a certificate lacks."""
 
+    def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
+        """Says whether a certificate's key is another than the contract pins."""
+
     def partner(self, local: str, remote: str) -> str:
         """Gives the name of the partner that a pair of domains concerns, for metrics."""
 
@@ -89,6 +92,10 @@ class OutsideHost(_Names):
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says in a sentence what a certificate lacks."""
         return self.trust.why_not(certificate, remote)
+
+    def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
+        """Says whether the partner's contract pins other keys."""
+        return self.trust.mispinned(certificate, remote)
 
     def serves(self, domain: str) -> bool:
         """Says whether a domain is one of ours."""
@@ -162,6 +169,10 @@ class InsideHost(_Names):
     def proves(self, certificate: object, remote: str) -> bool:
         """Says whether a certificate proves that the caller is our own server."""
         return isinstance(certificate, PeerCertificate) and self._trust.proves(certificate, remote)
+
+    def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
+        """Says whether the pins of our own server are for other keys."""
+        return self._trust.mispinned(certificate, remote)
 
     def partner(self, local: str, remote: str) -> str:
         """Gives the name of the partner that a pair of domains concerns."""

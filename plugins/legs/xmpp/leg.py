@@ -165,6 +165,9 @@ class XmppLeg:
     def _refused(self, cause: str) -> None:
         self._surroundings.metrics.rate_limited(None, "address" if cause == "per_address" else "connections")
 
+    def _looked_up(self, seconds: float, outcome: str) -> None:
+        self._surroundings.metrics.dns_seconds(outcome).observe(seconds)
+
     def _resolver(self, anywhere: bool) -> Resolver:
         found = self._resolvers.get(anywhere)
         if found is None:
@@ -174,6 +177,7 @@ class XmppLeg:
                 [server.address.host for server in servers] or None,
                 port=servers[0].address.port if servers else 53,
                 address_filter=_any_address if anywhere else public_only,
+                timed=self._looked_up,
             )
         return found
 

@@ -32,6 +32,7 @@ from plugins.legs.xmpp.hosts import SideHost
 from plugins.legs.xmpp.lane import Lane
 from plugins.legs.xmpp.outflow import Outflow
 from plugins.legs.xmpp.pulse import Pulse
+from plugins.legs.xmpp.tally import Tally
 from plugins.legs.xmpp.verifying import Verifier
 
 log = Log("xmpp")
@@ -70,6 +71,7 @@ class ServerFace:
         self.lanes: dict[tuple[str, str], Lane] = {}
         self._verifier = Verifier(self)
         self._pulse = Pulse(self, self._limits, self._metrics)
+        self._tally = Tally(host, self._metrics, self.now, name == "outside")
         self.stopping = False
 
     # -- out ------------------------------------------------------------------------------------------------------
@@ -158,7 +160,7 @@ class ServerFace:
         connection = self._joined(sock, make(now=self.clock()))
         if direct_tls:
             connection.stream.take_output()
-            connection.link.start_tls(self.host.client(local, remote), False, ascii_domain(remote), ALPN)
+            connection.start_tls(self.host.client(local, remote), False, ascii_domain(remote), ALPN)
         else:
             connection.flush()
         return connection
@@ -167,7 +169,7 @@ class ServerFace:
         lane.failures += 1
         seconds = lane.delay(self._limits.retry_seconds, self._limits.retry_max_seconds, random.random())
         log.warn("link failed", side=self.name, domain=lane.local, peer=lane.remote, detail=GatewayError(lane.problem))
-        self._metrics.link_events(lane.partner, "xmpp", "failed", "dns" if problem is NOT_FOUND else "refused").inc()
+        self._tally.failed(lane, problem)
         lane.retry = self.reactor.callLater(seconds, self._again, lane)
         lane.outbox.failed(problem)
         if lane.failures == 1:
@@ -192,7 +194,7 @@ class ServerFace:
         connection = self._joined(sock, stream)
         connection.place, connection.release = peer[0], release
         if direct_tls:
-            connection.link.start_tls(self.host.server(None, None), True)
+            connection.start_tls(self.host.server(None, None), True)
 
     def _joined(self, sock: socket.socket, stream: Any) -> Connection:
         connection = Connection(self, stream)
@@ -227,18 +229,16 @@ class ServerFace:
         stream = connection.stream
         if isinstance(stream, InitiatingStream):
             context = self.host.client(stream.local, stream.remote)
-            connection.link.start_tls(context, False, ascii_domain(stream.remote))
+            connection.start_tls(context, False, ascii_domain(stream.remote))
         else:
-            connection.link.start_tls(self.host.server(stream.local, stream.remote), True)
+            connection.start_tls(self.host.server(stream.local, stream.remote), True)
 
     def authenticated(self, connection: Connection, event: Authenticated) -> None:
         """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""
         log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=event.method)
-        connection.method = event.method
         lane = self.lane(event.local, event.remote)
-        direction = "out" if isinstance(connection.stream, InitiatingStream) else "in"
-        self._metrics.auth(lane.partner, "xmpp", direction, event.method.upper(), "ok").inc()
-        self._metrics.link_events(lane.partner, "xmpp", "opened", "").inc()
+        self._tally.opened(lane, connection, event.method)
+        connection.method = event.method
         if lane.connection is None and connection.stream.may_send(event.local, event.remote):
             self._opened(lane, connection)
         elif lane.broken:
@@ -284,6 +284,7 @@ class ServerFace:
         self.connections.discard(connection)
         self.outflow.forget(connection)
         self._verifier.forget(connection)
+        self._tally.ended(connection)
         stream = connection.stream
         log.info(
             "link down",
@@ -333,10 +334,9 @@ class ServerFace:
         now = self.clock()
         for connection in list(self.connections):
             self._look_after(connection, now)
+        self._tally.measure(self.lanes.values(), self.connections, now)
         for lane in list(self.lanes.values()):
             lane.outbox.expire()
-            coalesced, lane.outbox.coalesced = lane.outbox.coalesced, 0
-            self._metrics.presence_coalesced(lane.partner).inc(coalesced)
             if lane.connection is not None:
                 self._pulse.feel(lane, lane.connection, now)
             elif lane.spent:

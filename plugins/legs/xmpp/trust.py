@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from gateway.config import Config, InsideServer, PartnerRoute, Trust
 from gateway.model.address import ascii_domain
 from gateway.transport.authority import CertificateAuthority, MintedContexts
-from gateway.transport.certificate import PeerCertificate, explain_failure, proves
+from gateway.transport.certificate import PeerCertificate, explain_failure, pinned, proves
 from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
 
 NOBODY = frozenset[str]()
@@ -70,6 +70,11 @@ class OutsideTrust:
             now=self._now(),
         )
 
+    def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
+        """Says whether the partner's contract pins keys, and the certificate has another."""
+        judgement = self._judgement(remote)
+        return judgement is not None and not pinned(certificate, judgement.pins)
+
     def client_for(self, domain: str, trust: Trust) -> SSL.Context:
         """Gives the calling context of one of our domains with one set of authorities."""
         found = self._clients.get((domain, trust))
@@ -128,6 +133,10 @@ class InsideTrust:
         """Says in a sentence what a certificate lacks."""
         pins = frozenset(str(pin) for pin in self._inside.pins)
         return explain_failure(certificate, remote, pins=pins, accept_server_only_eku=True, now=self._now())
+
+    def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
+        """Says whether keys are pinned, and the certificate has another."""
+        return not pinned(certificate, frozenset(str(pin) for pin in self._inside.pins))
 
 
 def route_of(config: Any, remote: str) -> PartnerRoute | None:

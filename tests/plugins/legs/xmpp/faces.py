@@ -91,6 +91,8 @@ class Host:
     minted: MintedContexts = field(repr=False)
     port: int | None = None
     connected: bool = True
+    pinned: bool = False
+    """Whether the peer's key is another than the pinned one."""
     asked: int = 0
 
     def canonical(self, domain: str) -> str | None:
@@ -104,6 +106,9 @@ class Host:
 
     def proves(self, certificate: object, remote: str) -> bool:
         return False
+
+    def mispinned(self, certificate: object, remote: str) -> bool:
+        return self.pinned
 
     def partner(self, local: str, remote: str) -> str:
         return self.other
