@@ -137,10 +137,6 @@ class Inquiries:
             del self._asked[number]
             self._relay.refuse(envelope, verdict.problem or Problem.SERVICE_UNAVAILABLE)
 
-    def _send_in(self, envelope: Envelope, asker: Address) -> None:
-        pair = self._relay.pair_of(envelope)
-        self._relay.deliver(envelope, pair, envelope.content)
-
     def _wants_card(self, query: Query, pair: Pair) -> bool:
         """Says whether the inside server must be asked first.
 

@@ -95,11 +95,11 @@ def wrapped(words: Iterable[str], tail: str = "", width: int = WIDTH - 16) -> li
     """Joins words by commas into lines of a bounded width; the tail stands on the last one."""
     lines = [""]
     for word in words:
-        if lines[-1] and len(lines[-1]) + len(word) > width:
+        if lines[-1] and len(lines[-1]) + len(", ") + len(word) > width:
             lines[-1] += ","
             lines.append("")
         lines[-1] += f", {word}" if lines[-1] else word
-    if len(lines[-1]) + len(tail) > width:
+    if tail and len(lines[-1]) + len(tail) > width:
         lines.append(tail.strip())
     else:
         lines[-1] += tail

@@ -121,13 +121,6 @@ def _outward_presence(presence: Presence, facts: Facts, permitted: Permission) -
     )
 
 
-def _outward_bounce(bounce: Bounce, facts: Facts) -> Verdict:
-    """Tells an outside sender the same whatever the inside server said: unknown, blocked and offline look alike."""
-    if facts.blocked:
-        return _ignore(Reason.BLOCKED, facts)
-    return _deliver(Bounce(bounce.of, bounce.id, Problem.SERVICE_UNAVAILABLE), facts)
-
-
 def _inward_presence(presence: Presence, facts: Facts) -> Verdict:
     if facts.partner is None or Modality.PRESENCE not in facts.partner.modalities:
         return _ignore(Reason.MODALITY, facts)

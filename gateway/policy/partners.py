@@ -38,7 +38,11 @@ class Strangers(Enum):
     """Says what happens when a contact asks for a subscription and no level was given to him by name."""
 
     ACCEPT = "accept"
-    """He is told `subscribed` at once and sees what the default level allows; the person is asked as well."""
+    """He is told `subscribed` at once; the person is asked as well.
+
+    Presence, as far as the default level goes, follows when the person's own server has approved him: before that it
+    sends none to him.
+    """
     ASK = "ask"
     """The person is asked; until the answer he hears nothing."""
     REFUSE = "refuse"
