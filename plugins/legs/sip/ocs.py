@@ -112,7 +112,7 @@ class Containers:
         known = self._known.setdefault(key.presentity, {})
         known.update((one.number, one) for one in told)
         if sum(len(one.members) for one in known.values()) > MOST_MEMBERS:
-            log.warn("containers not taken: too many members")
+            log.warn("too many members of containers")
             return None
         return levels_of(known) if told else None
 

@@ -1,0 +1,336 @@
+"""The dialect of Office Communications Server at the desks: documents by Accept, headers, containers into levels."""
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from gateway.model.envelope import Envelope, Side
+from gateway.model.presence import Field, Presence, PresenceDocument, Show
+from gateway.policy.access_level import Assignment, Member, Origin
+from gateway.protocols.sip.message import Request, Response
+from gateway.protocols.sip.subscribing import SubscriptionKey
+from gateway.protocols.sip.writer import serialise
+from plugins.legs.sip.ocs import MOST_MEMBERS, ROAMING_SELF, Containers
+from tests.protocols.sip.talk import line, request
+from tests.stage import ALICE as PERSON
+from tests.stage import BOB as CONTACT
+from tests.stage import DESK
+
+from .ocs_scene import ALICE, BOB, CATEGORIES, PIDF, ROAMING, Scene, categories, roaming
+
+MICROSOFT = "application/msrtc-event-categories+xml, text/xml+msrtc.pidf, application/xpidf+xml, application/pidf+xml"
+BATCH = b"""<batchSub xmlns="http://schemas.microsoft.com/2006/01/sip/batch-subscribe" uri="sip:bob@partner.example">
+<action name="subscribe" id="1"><adhocList><resource uri="sip:carol@corp.example"/></adhocList>
+<categoryList xmlns="http://schemas.microsoft.com/2006/09/sip/categorylist"><category name="calendarData"/>
+</categoryList></action></batchSub>"""
+BUSY = PresenceDocument({Field.AVAILABILITY: True, Field.SHOW: Show.DND, Field.NOTE: (("", "Budget"),)})
+
+
+def busy(scene: Scene) -> None:
+    scene.house.receive(Envelope(DESK, CONTACT, Presence(BUSY), Side.INTERNAL))
+    scene.turn()
+    scene.outside.taken()
+
+
+# -- outside ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("level", "sees_note"), [("public", False), ("company", True)])
+def test_who_names_categories_is_told_them_and_only_what_his_level_permits(level: str, sees_note: bool) -> None:
+    scene = Scene(level)
+    busy(scene)
+    kind, text = scene.watch(MICROSOFT)
+    assert kind == CATEGORIES
+    assert "<availability>6500</availability>" in text and ("Budget" in text) is sees_note
+
+
+@pytest.mark.parametrize("accept", [None, PIDF, "*/*", "application/*", f"{PIDF}, application/rlmi+xml"])
+def test_everybody_else_is_told_pidf(accept: str | None) -> None:
+    scene = Scene("company")
+    busy(scene)
+    kind, text = scene.watch(accept)
+    assert kind == PIDF and "Budget" in text and "<activity>busy</activity>" not in text
+
+
+def test_who_names_the_old_type_beside_pidf_finds_the_activity_where_he_looks() -> None:
+    scene = Scene()
+    busy(scene)
+    kind, text = scene.watch(f"text/xml+msrtc.pidf, {PIDF}")
+    assert kind == PIDF and ">busy</" in text
+
+
+def test_who_reads_the_old_type_alone_is_told_what_we_write() -> None:
+    scene = Scene()
+    (answer,) = scene.from_outside("SUBSCRIBE", Event="presence", Accept="text/xml+msrtc.pidf")
+    assert (line(answer), answer.headers.get("Accept")) == ("406 SUBSCRIBE", PIDF)
+
+
+def test_the_list_in_a_batch_changes_nothing() -> None:
+    plain, batched = Scene("company"), Scene("company")
+    busy(plain)
+    busy(batched)
+    assert plain.watch(MICROSOFT) == batched.watch(MICROSOFT, BATCH)
+
+
+def test_the_blocked_are_told_what_somebody_offline_shows() -> None:
+    blocked, offline = Scene("blocked"), Scene("company")
+    busy(blocked)
+    assert blocked.watch(MICROSOFT) == offline.watch(MICROSOFT)
+
+
+def test_an_answer_is_written_after_a_restart_as_before() -> None:
+    scene = Scene()
+    busy(scene)
+    scene.watch(MICROSOFT)
+    kept = scene.outside.desk.to_plain()
+    again = Scene()
+    again.outside.desk.restore([*kept])
+    busy_now = Presence(BUSY)
+    again.house.receive(Envelope(DESK, CONTACT, busy_now, Side.INTERNAL))
+    assert again.shown()[0] == CATEGORIES
+
+
+SPECIAL = {
+    "ms-edge-proxy-message-trust": "ms-source-type=AutoFederation;ms-source-verified-user=verified;ms-ep-fqdn=secret",
+    "ms-diagnostics": '1000;reason="secret";source="pool.corp.example"',
+    "ms-client-diagnostics": "1000",
+    "Ms-Conversation-ID": "secret",
+    "ms-text-format": "text/plain;ms-body=c2VjcmV0",
+    "Supported": "ms-benotify, ms-piggyback-first-notify, ms-sender, com.microsoft.autoextend",
+    "P-Asserted-Identity": '"secret" <sip:secret@corp.example>',
+}
+
+
+def written(sent: Iterable[Request | Response]) -> bytes:
+    return b"".join(map(serialise, sent)).lower()
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "body"),
+    [
+        ("SUBSCRIBE", {"Event": "presence", "Accept": MICROSOFT}, b""),
+        ("SUBSCRIBE", {"Event": "vnd-microsoft-roaming-self"}, b""),
+        ("MESSAGE", {"Content_Type": "text/plain; charset=UTF-8; msgr=c2VjcmV0"}, b"hi"),
+        ("OPTIONS", {}, b""),
+        ("SERVICE", {"Content_Type": "application/msrtc-setcontainermembers+xml"}, b"<x/>"),
+        ("INVITE", {"Content_Type": "application/sdp"}, b"v=0\r\nm=message 5060 sip null\r\n"),
+    ],
+)
+def test_nothing_of_microsofts_headers_goes_on_or_comes_back(method: str, fields: dict[str, str], body: bytes) -> None:
+    scene = Scene("company")
+    busy(scene)
+    out = written(scene.from_outside(method, body, **fields, **SPECIAL))
+    onward = written(scene.inside.taken())
+    assert out
+    for each in (out, onward):
+        assert b"\r\nms-" not in each and b"ms-benotify" not in each and b"piggyback" not in each
+        assert b"secret" not in each
+
+
+def test_headers_of_our_own_server_do_not_leave() -> None:
+    scene = Scene("company")
+    fields = {"From_": f"<{ALICE}>;tag=a;epid=01ab", "To": f"<{BOB}>", "Content_Type": "text/plain"}
+    scene.inside.hear(request("MESSAGE", BOB, b"hello", **fields, **SPECIAL))
+    scene.turn()
+    out = written(scene.outside.taken())
+    assert out.startswith(b"message sip:bob@partner.example") and b"hello" in out
+    assert b"\r\nms-" not in out and b"secret" not in out and b"epid" not in out
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def shown_inside(scene: Scene) -> Request:
+    """Lets bob watch alice, and our own server show her as categories; gives the subscription to her presence."""
+    scene.watch(MICROSOFT)
+    (ask,) = scene.asked_inside()
+    assert (ask.uri, ask.from_.uri.user) == (ALICE, "bob")
+    scene.tell(ask, CATEGORIES, categories(6500, "Budget"))
+    return ask
+
+
+def containers_asked(scene: Scene) -> Request:
+    """Like shown_inside; gives the subscription to her containers."""
+    scene.watch(MICROSOFT)
+    (ask,) = scene.asked_inside()
+    sent = scene.notify(ask, CATEGORIES, categories(6500, "Budget"))
+    assert [line(one) for one in sent] == ["200 NOTIFY", "SUBSCRIBE"]
+    assert isinstance(sent[1], Request)
+    return sent[1]
+
+
+def test_our_own_server_may_show_categories_and_is_asked_for_nothing_unusual() -> None:
+    scene = Scene("company")
+    scene.watch(MICROSOFT)
+    (ask,) = scene.asked_inside()
+    assert ask.headers.get("Accept") == f"{PIDF}, {CATEGORIES}"
+    assert not {"Supported", "Require", "Proxy-Require"} & {name for name, _ in ask.headers}
+    scene.tell(ask, CATEGORIES, categories(6500, "Budget"))
+    assert "Budget" in scene.shown(5.0)[1]
+    scene.tell(ask, CATEGORIES, categories(3500))
+    kind, text = scene.shown(5.0)
+    assert kind == CATEGORIES and "<availability>3500<" in text and "Budget" not in text
+
+
+def test_what_is_taken_away_by_name_is_gone_and_the_rest_stays() -> None:
+    scene = Scene("company")
+    ask = shown_inside(scene)
+    space = "http://schemas.microsoft.com/2006/09/sip/categories"
+    scene.tell(
+        ask, CATEGORIES, f"<categories xmlns='{space}' uri='{ALICE}'><category name='note' instance='0'/></categories>"
+    )
+    text = scene.shown(6.0)[1]
+    assert "<availability>6500<" in text and "Budget" not in text
+
+
+def test_a_server_that_shows_pidf_is_not_asked_for_containers() -> None:
+    scene = Scene()
+    scene.watch(PIDF)
+    (ask,) = scene.asked_inside()
+    body = f"<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='{ALICE}'>"
+    body += "<tuple id='a'><status><basic>open</basic></status></tuple></presence>"
+    assert scene.tell(ask, PIDF, body) == ["200 NOTIFY"]
+
+
+def test_containers_are_asked_for_in_the_persons_name() -> None:
+    ask = containers_asked(Scene())
+    assert (ask.uri, str(ask.from_.uri), ask.headers.get("Event")) == (ALICE, ALICE, ROAMING_SELF)
+    assert ask.headers.get("Accept") == ROAMING
+
+
+def test_a_contact_moved_to_another_container_is_told_what_its_level_shows() -> None:
+    scene = Scene("public")
+    ask = containers_asked(scene)
+    assert "Budget" not in scene.shown(5.0)[1]
+    assert scene.tell(ask, ROAMING, roaming({200: ("user bob@partner.example",), 100: ("federated",)})) == [
+        "200 NOTIFY"
+    ]
+    assert "Budget" in scene.shown(5.0)[1]
+    scene.tell(ask, ROAMING, roaming({200: (), 32000: ("user bob@partner.example",)}))
+    kind, text = scene.shown()  # what narrows does not wait for its turn
+    assert kind == CATEGORIES and "<availability>18500<" in text and "Budget" not in text
+    assert [entry.origin for entry in scene.assignments.of(PERSON)] == [Origin.PERSON, Origin.PERSON]
+
+
+def test_who_is_in_no_container_any_more_has_what_the_house_gives() -> None:
+    scene = Scene("public")
+    ask = containers_asked(scene)
+    scene.tell(ask, ROAMING, roaming({200: ("user bob@partner.example",)}))
+    assert "Budget" in scene.shown(5.0)[1]
+    scene.tell(ask, ROAMING, roaming({200: ()}))
+    assert "Budget" not in scene.shown()[1] and scene.assignments.all() == []
+
+
+def test_what_an_administrator_has_entered_stays() -> None:
+    scene = Scene("public")
+    entry = Assignment(PERSON, Member.parse(CONTACT), "public", Origin.ADMINISTRATOR)
+    scene.assignments.set(entry)
+    ask = containers_asked(scene)
+    scene.tell(ask, ROAMING, roaming({400: ("user bob@partner.example", "domain partner.example")}))
+    assert entry in scene.assignments.all() and len(scene.assignments.all()) == 2
+    assert "Budget" not in scene.shown(5.0)[1]
+
+
+@pytest.mark.parametrize("body", ["", "<x/>", "<roamingData", roaming({})])
+def test_what_says_nothing_about_containers_changes_nothing(body: str) -> None:
+    scene = Scene("public")
+    ask = containers_asked(scene)
+    scene.tell(ask, ROAMING, roaming({32000: ("user bob@partner.example",)}))
+    before = scene.assignments.all()
+    assert scene.tell(ask, ROAMING, body) == ["200 NOTIFY"]
+    assert before and scene.assignments.all() == before
+
+
+def test_a_server_without_containers_is_not_asked_again_soon() -> None:
+    scene = Scene()
+    ask = containers_asked(scene)
+    scene.inside.hear(ask.reply(489, to_tag="x"))
+    (presence,) = tuple(scene.inside.agent.subscriber._all)  # noqa: SLF001
+    assert presence.package == "presence"
+    assert not scene.asked_inside()
+
+
+# -- BENOTIFY --------------------------------------------------------------------------------------------------------
+
+
+def test_benotify_of_our_own_server_is_read_and_never_answered() -> None:
+    scene = Scene("company")
+    ask = shown_inside(scene)
+    scene.inside.taken()
+    assert scene.tell(ask, CATEGORIES, categories(9500, "Review"), method="BENOTIFY") == []
+    assert "Review" in scene.shown(6.0)[1]
+    stray: dict[str, str | None] = {"From_": f"<{ALICE}>;tag=x", "To": f"<{BOB}>;tag=nobody", "Event": "presence"}
+    stray["Subscription_State"] = "active"
+    scene.inside.hear(request("BENOTIFY", "sip:gw.corp.example:5061", b"", **stray))
+    scene.turn()
+    assert scene.inside.taken() == []
+
+
+@pytest.mark.parametrize("sender", [BOB, ALICE])
+def test_benotify_from_outside_is_dropped_without_a_word(sender: str) -> None:
+    scene = Scene()
+    fields = {"From_": f"<{sender}>;tag=x", "Event": "presence", "Subscription_State": "active"}
+    assert scene.from_outside("BENOTIFY", b"", **fields) == []
+
+
+# -- containers into levels ------------------------------------------------------------------------------------------
+
+KEY = SubscriptionKey(ALICE, ALICE, ROAMING_SELF)
+
+
+def given(containers: Mapping[int, tuple[str, ...]]) -> dict[str, str] | None:
+    taken = Containers(lambda: 0.0).take(KEY, roaming(containers).encode())
+    return None if taken is None else {str(member): level for member, level in taken.items()}
+
+
+def test_every_container_is_its_level_and_the_others_are_none() -> None:
+    numbers = {0: "everyone", 1: "user me@corp.example", 32000: "user a@x.example", 100: "federated"}
+    found = given({number: (member,) for number, member in numbers.items()} | {200: ("sameEnterprise",)})
+    assert found == {"a@x.example": "blocked", "federation": "public", "enterprise": "company"}
+    assert given({300: ("publicCloud",), 400: ("domain y.example",)}) == {
+        "public_cloud": "team",
+        "y.example": "personal",
+    }
+
+
+def test_of_several_containers_the_largest_number_counts() -> None:
+    both = ("user bob@partner.example",)
+    assert given({32000: both, 400: both, 100: both}) == {"bob@partner.example": "blocked"}
+    assert given({100: both, 400: both}) == {"bob@partner.example": "personal"}
+
+
+@pytest.mark.parametrize(
+    "member", ["user bob", "user @", "domain", "domain federation", "user", "strange x", "user a b"]
+)
+def test_what_names_nobody_is_left_out(member: str) -> None:
+    found = given({400: (member, "user carol@partner.example")})
+    assert found is not None and found["carol@partner.example"] == "personal"
+    assert not {"federation", "everyone"} & found.keys()
+
+
+def test_a_list_that_is_too_long_is_not_taken() -> None:
+    members = tuple(f"user u{number}@x.example" for number in range(MOST_MEMBERS + 1))
+    assert given({400: members}) is None
+    assert len(given({400: members[1:]}) or ()) == MOST_MEMBERS
+
+
+def test_containers_are_wanted_while_somebody_watches() -> None:
+    containers = Containers(lambda: 0.0)
+    bob, carol = SubscriptionKey(BOB, ALICE), SubscriptionKey("sip:carol@ally.example", ALICE)
+    assert not containers.wanted(KEY)
+    assert containers.shown(bob) == KEY
+    assert containers.shown(carol) is None
+    containers.gone(bob)
+    assert containers.wanted(KEY)
+    containers.gone(carol)
+    assert not containers.wanted(KEY)
+    assert containers.shown(bob) == KEY
+
+
+def test_a_new_subscription_begins_with_all_containers() -> None:
+    containers = Containers(lambda: 0.0)
+    containers.take(KEY, roaming({400: ("user bob@partner.example",)}).encode())
+    more = roaming({100: ("federated",)}).encode()
+    assert len(containers.take(KEY, more) or ()) == 2
+    containers.ended(KEY)
+    assert len(containers.take(KEY, more) or ()) == 1
