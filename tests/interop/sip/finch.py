@@ -149,6 +149,10 @@ class Finch:
         state = "1" if active else "0"
         self.call("ServSendTyping", f"int32:{connection}", f"string:sip:{address}", f"int32:{state}")
 
+    def is_told_typing(self, address: str) -> bool:
+        """Whether it shows that a contact types now."""
+        return self.call("PurpleConvImGetTypingState", f"int32:{self._conversation(address)}") == ["1"]
+
     def _conversation(self, address: str) -> str:
         made = self._one("PurpleConversationNew", "int32:1", f"int32:{self._account()}", f"string:sip:{address}")
         return self._one("PurpleConvIm", f"int32:{made}")

@@ -76,6 +76,8 @@ def without_problem(cast: Cast) -> Iterator[None]:
 def test_client_sees_the_contact(cast: Cast) -> None:
     cast.bob.presence("", "here I am")
     cast.alice.wait_to_see(BOB, "available", "here I am", PATIENCE)
+    told = cast.corp.wait_for("request", lambda told: told["method"] == "NOTIFY" and "here I am" in told["body"])
+    assert told["type"] == "application/msrtc-event-categories+xml"
     cast.bob.presence("dnd", "")
     cast.alice.wait_to_see(BOB, "busy", timeout=PATIENCE)
     cast.bob.presence("away", "lunch")
@@ -97,6 +99,9 @@ def test_messages_and_typing_in_a_session(cast: Cast) -> None:
     mark = cast.bob.mark()
     cast.alice.typing(BOB)
     cast.bob.wait_for(lambda got: "<composing " in got.xml, PATIENCE, after=mark)
+    assert not cast.alice.is_told_typing(BOB)
+    cast.bob.raw(f"<message to='{ALICE}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+    until(lambda: cast.alice.is_told_typing(BOB), "bob types, in the client's own eyes", PATIENCE)
     texts = [one.xml for one in cast.bob.stanzas("message") if "hello bob" in one.xml]
     assert len(texts) == 1
     assert [text for _, text in cast.alice.received()].count("hello alice") == 1
