@@ -127,3 +127,14 @@ def test_what_the_administrator_has_entered_stays(cast: Cast) -> None:
     cast.corp.wait_for("members", lambda told: ["user", BOB] in told["members"].get("300", []))
     until(lambda: "Budget" not in cast.seen(), "no note, at level Public", PATIENCE)
     assert cast.level() == {"level": "public", "source": f"administrator, for {BOB}"}
+
+
+def test_levels_and_what_is_heard_of_them_survive_a_restart(cast: Cast) -> None:
+    tell(cast.gateway, "levels", "unset", owner=ALICE, contact=BOB)
+    cast.alice.set_access_level(BOB, "Blocked")
+    until(lambda: cast.level()["level"] == "blocked", "Blocked")
+    cast.gateway.restart()
+    assert cast.level() == {"level": "blocked", "source": f"person, for {BOB}"}
+    cast.alice.set_access_level(BOB, "Team")
+    until(lambda: "Budget" in cast.seen(), "the note, at level Team", PATIENCE)
+    assert cast.level()["level"] == "team"
