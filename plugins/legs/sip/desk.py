@@ -88,12 +88,15 @@ class SipDesk:
         if message.chat_state is ChatState.GONE and not message.has_text:
             self._happened_all(self._agent.sessions.end(local, remote, now))
             return
-        for written in letters.write(message, envelope.sender, envelope.recipient, self._now()):
+        bodies = letters.write(message, envelope.sender, envelope.recipient, self._now())
+        if message.has_text and not bodies:
+            self._house.undeliverable(envelope, Problem.NOT_ACCEPTABLE)
+        for written in bodies:
             try:
                 if in_session and (message.has_text or self._agent.sessions.is_open(local, remote)):
                     letter = Letter(written.document, envelope, fields=written.fields)
                     self._agent.sessions.send(local, remote, letter, now)
-                elif message.has_text or message.receipt_for or in_session:
+                elif message.has_text or message.receipt_for:
                     self._agent.pager.send(local, remote, written.document, envelope, now, fields=written.fields)
             except Refused as refused:
                 too_large = "large" in str(refused)
@@ -207,7 +210,11 @@ class SipDesk:
         self._house.receive(Envelope(sender.at(resource) if resource else sender, _address(local), content, self._side))
 
     def _message(self, event: MessageReceived) -> None:
-        """Answers when the house has decided: 200 in a session, 202 alone, or what the refusal means."""
+        """Answers when the house has decided: 200 in a session, 202 alone, or what the refusal means.
+
+        To the outside a refusal for which nobody may know the reason looks like any message to somebody who is away
+        or does not exist: of those we hear after our answer only (RFC 5025 polite-block).
+        """
         number = f"s{event.transaction}"
         now = self._reactor.seconds()
         encoding, language, subject = (
@@ -232,7 +239,9 @@ class SipDesk:
         finally:
             self._waiting_for = self._refusal = None
         accepted = 200 if event.in_session else 202
-        self._agent.answer(event.transaction, accepted if refusal is None else status_of(refusal), now)
+        hidden = self._side is Side.EXTERNAL and refusal is Problem.SERVICE_UNAVAILABLE
+        status = accepted if refusal is None or hidden else status_of(refusal)
+        self._agent.answer(event.transaction, status, now)
 
     def _watched(self, event: WatcherAsks) -> None:
         """Shows a watcher what is known; one whom nobody has approved yet waits, and the person is asked."""
