@@ -1,17 +1,15 @@
 """Whom the SIP leg talks to on each side: where they are, which TLS context meets them, what they have proven."""
 
 from collections.abc import Callable
-from ipaddress import ip_address
-from socket import SOCK_STREAM, getaddrinfo
 from typing import Protocol
 
 from OpenSSL import SSL
-from twisted.internet.threads import deferToThread
 
-from gateway.config import Addresses, Config, Endpoint, InsideSip, Trust
+from gateway.config import Addresses, Config, InsideSip, Trust
 from gateway.model.address import ascii_domain
 from gateway.transport.certificate import PeerCertificate, distrust, sip_domains
-from gateway.transport.resolver import NotFound, Resolver, Target
+from gateway.transport.places import named_target
+from gateway.transport.resolver import Resolver, Target
 from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
 
 
@@ -90,7 +88,7 @@ class OutsideSipHost:
         partner = self._config.partners.of(domain)
         route = self._config.routes.get(partner.name) if partner else None
         if route is not None and route.route is not None:
-            return await fixed_target(route.route, True)
+            return await named_target(route.route.host, route.route.port, True)
         anywhere = route is not None and route.addresses is Addresses.ANY
         return await self._resolver(anywhere).targets(ascii_domain(domain))
 
@@ -149,21 +147,7 @@ class InsideSipHost:
     async def targets(self, domain: str) -> list[Target]:
         """Gives where our own server listens."""
         where = self._inside.connect.of(domain)
-        return [] if where is None else await fixed_target(where, True)
-
-
-async def fixed_target(where: Endpoint, direct_tls: bool) -> list[Target]:
-    """Gives the target that the administrator named; a host name is looked up by the system (hosts file included)."""
-    try:
-        ip_address(where.host)
-        return [Target(where.host, where.port, direct_tls, (where.host,))]
-    except ValueError:
-        pass
-    try:
-        found = await deferToThread(getaddrinfo, where.host, where.port, type=SOCK_STREAM)
-    except OSError as problem:
-        raise NotFound(f"{where.host}: {problem.strerror or problem}") from None
-    return [Target(where.host, where.port, direct_tls, tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))]
+        return [] if where is None else await named_target(where.host, where.port, True)
 
 
 def _trusts(config: Config) -> set[Trust]:

@@ -17,7 +17,8 @@ from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import Field, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.pidf import CARRIED
-from gateway.transport.resolver import SIP, Resolver, public_only
+from gateway.transport.places import Resolvers
+from gateway.transport.resolver import SIP
 from plugins.legs.sip.desk import SipDesk
 from plugins.legs.sip.hosts import InsideSipHost, OutsideSipHost
 from plugins.legs.sip.side import SipSide
@@ -43,8 +44,9 @@ class SipLeg:
         self._surroundings = surroundings
         config: Config = surroundings.config
         self._reactor = surroundings.reactor
-        self._resolvers: dict[bool, Resolver] = {}
-        self._outside_host = OutsideSipHost(config, self._resolver, surroundings.now)
+        servers = [(server.address.host, server.address.port) for server in config.xmpp.dns]
+        self._resolvers = Resolvers(self._reactor, servers, SIP)
+        self._outside_host = OutsideSipHost(config, self._resolvers.of, surroundings.now)
         outside = config.sip.listen[0] if config.sip.listen else None
         place = config.sip.name or str(config.gateway.domains[0])
         self.outside = SipSide(
@@ -156,8 +158,7 @@ class SipLeg:
         await deferLater(self._reactor, FAREWELL_SECONDS)
         for side in self._sides:
             await side.stop()
-        for resolver in self._resolvers.values():
-            resolver.stop()
+        self._resolvers.stop()
 
     @property
     def _sides(self) -> list[SipSide]:
@@ -201,19 +202,6 @@ class SipLeg:
         config: Config = self._surroundings.config
         route = config.routes.get(self._partner_of(domain))
         return route is not None and route.sessions
-
-    def _resolver(self, anywhere: bool) -> Resolver:
-        found = self._resolvers.get(anywhere)
-        if found is None:
-            servers = self._surroundings.config.xmpp.dns
-            found = self._resolvers[anywhere] = Resolver(
-                self._reactor,
-                [server.address.host for server in servers] or None,
-                port=servers[0].address.port if servers else 53,
-                address_filter=(lambda address: True) if anywhere else public_only,
-                service=SIP,
-            )
-        return found
 
 
 def _desk_of(side: SipSide) -> SipDesk:

@@ -21,9 +21,9 @@ from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.link import Link
+from gateway.transport.places import named_target
 from gateway.transport.resolver import LookupFailed
 from plugins.legs.xmpp.connection import Connection, link_limits
-from plugins.legs.xmpp.hosts import fixed_target
 from plugins.legs.xmpp.outflow import Outflow
 
 log = Log("xmpp.component")
@@ -84,7 +84,7 @@ class ComponentFace:
     async def _try(self) -> str:
         """Connects and shakes hands; gives '' or the reason why not."""
         try:
-            target = await fixed_target(self._inside.connect, False)
+            target = await named_target(self._inside.connect.host, self._inside.connect.port, False)
             sock, _, _ = await connect(self._reactor, target, self._limits.connect_seconds)
         except (LookupFailed, ConnectFailed) as failure:
             return str(failure)

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Callable
-from socket import SOCK_STREAM, getaddrinfo
 from typing import Protocol
 
 from attrs import evolve
 from OpenSSL import SSL
-from twisted.internet.threads import deferToThread
 
 from gateway.config import Addresses, Auth, Config, Endpoint, InsideAuth, InsideServer
 from gateway.errors import AddressError
 from gateway.model.address import ascii_domain, normal_domain
 from gateway.protocols.xmpp.events import StreamTerms
 from gateway.transport.certificate import PeerCertificate
-from gateway.transport.resolver import NotFound, Resolver, Target, public_only
+from gateway.transport.places import named_target
+from gateway.transport.resolver import Resolver, Target, public_only
 from plugins.legs.xmpp.trust import InsideTrust, OutsideTrust, route_of
 
 _OTHER_HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]{1,253}))(?::(?P<port>[0-9]{1,5}))?")
@@ -126,7 +125,7 @@ class OutsideHost(_Names):
         """Gives the static route of a partner, or what DNS says."""
         route = route_of(self._config, remote)
         if route is not None and route.route is not None:
-            return await fixed_target(route.route, route.direct_tls)
+            return await named_target(route.route.host, route.route.port, route.direct_tls)
         return await self._resolver(self._anywhere(remote)).targets(ascii_domain(remote))
 
     async def elsewhere(self, remote: str, place: str) -> list[Target]:
@@ -135,7 +134,7 @@ class OutsideHost(_Names):
         if found is None:
             return []
         where = Endpoint(found["six"] or found["host"], int(found["port"] or 5269))
-        (target,) = await fixed_target(where, False)
+        (target,) = await named_target(where.host, where.port, False)
         allowed = tuple(each for each in target.addresses if self._anywhere(remote) or public_only(each))
         return [evolve(target, addresses=allowed)]
 
@@ -182,17 +181,8 @@ class InsideHost(_Names):
     async def targets(self, local: str, remote: str) -> list[Target]:
         """Gives where our own server listens."""
         where = self._inside.connect.of(remote)
-        return [] if where is None else await fixed_target(where, False)
+        return [] if where is None else await named_target(where.host, where.port, False)
 
     async def elsewhere(self, remote: str, place: str) -> list[Target]:
         """Our own server is where the administrator says, and nowhere else."""
         return []
-
-
-async def fixed_target(where: Endpoint, direct_tls: bool) -> list[Target]:
-    """Gives the target that the administrator named; a host name is looked up by the system (hosts file included)."""
-    try:
-        found = await deferToThread(getaddrinfo, where.host, where.port, type=SOCK_STREAM)
-    except OSError as problem:
-        raise NotFound(f"{where.host}: {problem.strerror or problem}") from None
-    return [Target(where.host, where.port, direct_tls, tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))]

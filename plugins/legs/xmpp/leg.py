@@ -15,7 +15,8 @@ from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.xmpp.stanzas.queries import question_of
 from gateway.transport.authority import CertificateAuthority
 from gateway.transport.listener import Listener
-from gateway.transport.resolver import Resolver, public_only
+from gateway.transport.places import Resolvers
+from gateway.transport.resolver import XMPP
 from plugins.legs.xmpp.component_face import ComponentFace
 from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
 from plugins.legs.xmpp.examination import examine
@@ -45,13 +46,14 @@ class XmppLeg:
         self._surroundings = surroundings
         config: Config = surroundings.config
         self._reactor = surroundings.reactor
-        self._resolvers: dict[bool, Resolver] = {}
+        servers = [(server.address.host, server.address.port) for server in config.xmpp.dns]
+        self._resolvers = Resolvers(self._reactor, servers, XMPP)
         self._outflow = Outflow(surroundings.reactor)
         self._listeners: list[Listener] = []
         self._tick = LoopingCall(self._look_after)
         self._tick.clock = self._reactor
         house, now, metrics = surroundings.house, surroundings.now, surroundings.metrics
-        self._outside_host = OutsideHost(config, self._resolver, now)
+        self._outside_host = OutsideHost(config, self._resolvers.of, now)
         outside = OutsideDialect(house, now, self._say_outside, metrics)
         self.outside = ServerFace("outside", house, self._outside_host, outside, surroundings, self._outflow)
         self._inside_dialect = InsideDialect(house, now, self._say_inside, metrics, self._reactor)
@@ -134,8 +136,7 @@ class XmppLeg:
         for face in self._faces:
             await face.stop()
         await deferLater(self._reactor, FAREWELL_SECONDS)
-        for resolver in self._resolvers.values():
-            resolver.stop()
+        self._resolvers.stop()
 
     @property
     def _faces(self) -> list[ServerFace | ComponentFace]:
@@ -168,19 +169,6 @@ class XmppLeg:
     def _looked_up(self, seconds: float, outcome: str) -> None:
         self._surroundings.metrics.dns_seconds(outcome).observe(seconds)
 
-    def _resolver(self, anywhere: bool) -> Resolver:
-        found = self._resolvers.get(anywhere)
-        if found is None:
-            servers = self._surroundings.config.xmpp.dns
-            found = self._resolvers[anywhere] = Resolver(
-                self._reactor,
-                [server.address.host for server in servers] or None,
-                port=servers[0].address.port if servers else 53,
-                address_filter=_any_address if anywhere else public_only,
-                timed=self._looked_up,
-            )
-        return found
-
     def _say_outside(self, local: str, remote: str, text: str) -> None:
         self.outside.say(local, remote, text)
 
@@ -196,7 +184,3 @@ class XmppLeg:
             except Exception:  # noqa: BLE001
                 log.failure("tick failed")
                 self._surroundings.metrics.errors().inc()
-
-
-def _any_address(address: str) -> bool:
-    return True
