@@ -100,7 +100,9 @@ def test_messages_and_typing_in_a_session(cast: Cast) -> None:
     cast.alice.typing(BOB)
     cast.bob.wait_for(lambda got: "<composing " in got.xml, PATIENCE, after=mark)
     assert not cast.alice.is_told_typing(BOB)
-    cast.bob.raw(f"<message to='{ALICE}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+    cast.bob.raw(
+        f"<message to='{ALICE}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>"
+    )
     until(lambda: cast.alice.is_told_typing(BOB), "bob types, in the client's own eyes", PATIENCE)
     texts = [one.xml for one in cast.bob.stanzas("message") if "hello bob" in one.xml]
     assert len(texts) == 1
