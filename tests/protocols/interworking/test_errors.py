@@ -129,7 +129,8 @@ def test_a_refused_message_is_answered_with_the_status(word: str, sent: int) -> 
     bridge = Bridge(OpenHouse(refusal=Problem(word)))
     bridge.hear(FROM_ROMEO)
     (answer,) = bridge.answered
-    assert answer.status == sent
+    # what may tell about a person looks like a message that was taken: of the offline we hear later only
+    assert answer.status == (202 if word == "service-unavailable" else sent)
     assert answer.body == b""
     assert {name for name, _ in answer.headers} <= {"Via", "From", "To", "Call-ID", "CSeq", "Retry-After"}
 

@@ -121,6 +121,11 @@ def test_bytes_are_utf_8() -> None:
     assert f"<body>{PROC}</body>" in stanza
 
 
+def test_its_language_and_subject_cross() -> None:
+    (stanza,) = Bridge().hear(from_romeo("Nic", Content_Language="cs", Subject="Hi!"))
+    assert "<body xml:lang='cs'>Nic</body>" in stanza and ">Hi!</subject>" in stanza
+
+
 def test_a_message_that_comes_twice_is_delivered_once() -> None:
     bridge = Bridge()
     assert len(bridge.hear(from_romeo(NEITHER))) == 1
