@@ -154,8 +154,11 @@ class Scene:
         """Like notify, in words."""
         return [line(one) for one in self.notify(ask, kind, body, method)]
 
-    def notify(self, ask: Request, kind: str, body: str, method: str = "NOTIFY") -> list[Request | Response]:
-        """Lets our own server notify about what it was asked for; gives what it is sent."""
+    def notify(
+        self, ask: Request, kind: str, body: str, method: str = "NOTIFY", end: End | None = None
+    ) -> list[Request | Response]:
+        """Lets our own server, or another end, notify about what it was asked for; gives what it is sent."""
+        end = end or self.inside
         self.number += 1
         fields: dict[str, str | None] = {
             "branch": f"i{self.number}",
@@ -168,9 +171,9 @@ class Scene:
             "Subscription_State": "active;expires=3600",
             "Content_Type": kind if body else None,
         }
-        self.inside.hear(request(method, "sip:gw.corp.example:5061", body.encode(), **fields))
+        end.hear(request(method, "sip:gw.corp.example:5061", body.encode(), **fields))
         self.turn()
-        return self.inside.taken()
+        return end.taken()
 
 
 def told(sent: list[Request | Response]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from tests.stage import ALICE as PERSON
 from tests.stage import BOB as CONTACT
 from tests.stage import DESK
 
-from .ocs_scene import ALICE, BOB, CATEGORIES, PIDF, ROAMING, Scene, categories, roaming
+from .ocs_scene import ALICE, BOB, CATEGORIES, PIDF, ROAMING, Scene, categories, roaming, told
 
 MICROSOFT = "application/msrtc-event-categories+xml, text/xml+msrtc.pidf, application/xpidf+xml, application/pidf+xml"
 BATCH = b"""<batchSub xmlns="http://schemas.microsoft.com/2006/01/sip/batch-subscribe" uri="sip:bob@partner.example">
@@ -266,11 +266,33 @@ def test_benotify_of_our_own_server_is_read_and_never_answered() -> None:
     assert scene.inside.taken() == []
 
 
-@pytest.mark.parametrize("sender", [BOB, ALICE])
-def test_benotify_from_outside_is_dropped_without_a_word(sender: str) -> None:
+def watched_outside(scene: Scene) -> Request:
+    """Lets alice's client watch bob; gives the subscription that his server is asked for."""
+    fields = {"From_": f"<{ALICE}>;tag=a", "To": f"<{BOB}>", "Event": "presence", "Accept": MICROSOFT, "Expires": "600"}
+    scene.inside.hear(request("SUBSCRIBE", BOB, b"", **fields, Contact="<sip:127.0.0.1:5060;transport=tcp>"))
+    scene.turn()
+    (ask,) = (one for one in scene.outside.taken() if isinstance(one, Request))
+    scene.inside.taken()
+    return ask
+
+
+def test_a_partner_may_show_categories_and_our_client_is_told_them() -> None:
     scene = Scene()
-    fields = {"From_": f"<{sender}>;tag=x", "Event": "presence", "Subscription_State": "active"}
-    assert scene.from_outside("BENOTIFY", b"", **fields) == []
+    ask = watched_outside(scene)
+    assert [line(one) for one in scene.notify(ask, CATEGORIES, categories(6500, "Lunch"), end=scene.outside)] == [
+        "200 NOTIFY"
+    ]
+    scene.turn(5.0)
+    kind, text = told(scene.inside.taken())
+    assert kind == CATEGORIES and f"uri='{BOB}'" in text and "Lunch" in text
+
+
+def test_benotify_from_outside_is_dropped_without_a_word() -> None:
+    scene = Scene()
+    ask = watched_outside(scene)
+    assert scene.notify(ask, CATEGORIES, categories(6500, "Lunch"), "BENOTIFY", scene.outside) == []
+    scene.turn(5.0)
+    assert "Lunch" not in told(scene.inside.taken())[1]
 
 
 # -- containers into levels ------------------------------------------------------------------------------------------
