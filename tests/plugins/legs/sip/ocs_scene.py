@@ -155,7 +155,13 @@ class Scene:
         return [line(one) for one in self.notify(ask, kind, body, method)]
 
     def notify(
-        self, ask: Request, kind: str, body: str, method: str = "NOTIFY", end: End | None = None
+        self,
+        ask: Request,
+        kind: str,
+        body: str,
+        method: str = "NOTIFY",
+        end: End | None = None,
+        state: str = "active;expires=3600",
     ) -> list[Request | Response]:
         """Lets our own server, or another end, notify about what it was asked for; gives what it is sent."""
         end = end or self.inside
@@ -168,7 +174,7 @@ class Scene:
             "CSeq": str(self.number),
             "Contact": "<sip:127.0.0.1:5060;transport=tcp>",
             "Event": ask.headers.get("Event"),
-            "Subscription_State": "active;expires=3600",
+            "Subscription_State": state,
             "Content_Type": kind if body else None,
         }
         end.hear(request(method, "sip:gw.corp.example:5061", body.encode(), **fields))

@@ -250,6 +250,29 @@ def test_a_server_without_containers_is_not_asked_again_soon() -> None:
     assert not scene.asked_inside()
 
 
+def test_a_subscription_that_ends_begins_anew_with_all_containers() -> None:
+    scene = Scene("public")
+    ask = containers_asked(scene)
+    scene.tell(ask, ROAMING, roaming({200: ("user bob@partner.example",)}))
+    scene.inside.hear(ask.reply(200, to_tag="server"))
+    scene.notify(ask, "", "", state="terminated;reason=deactivated")
+    assert len(scene.assignments.all()) == 1
+    scene.turn(60.0)
+    again = next(one for one in scene.inside.taken() if isinstance(one, Request) and one.uri == ask.uri)
+    assert again.headers.get("Event") == ROAMING_SELF
+    scene.tell(again, ROAMING, roaming({100: ("federated",)}))
+    assert [str(entry.member) for entry in scene.assignments.all()] == ["federation"]
+
+
+def test_containers_are_not_refreshed_when_nobody_watches_any_more() -> None:
+    scene = Scene("public")
+    presence = shown_inside(scene)
+    key = SubscriptionKey(ALICE, ALICE, ROAMING_SELF)
+    assert scene.inside.desk.wanted(key)
+    scene.notify(presence, "", "", state="terminated;reason=giveup")
+    assert not scene.inside.desk.wanted(key)
+
+
 # -- BENOTIFY --------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +282,9 @@ def test_benotify_of_our_own_server_is_read_and_never_answered() -> None:
     scene.inside.taken()
     assert scene.tell(ask, CATEGORIES, categories(9500, "Review"), method="BENOTIFY") == []
     assert "Review" in scene.shown(6.0)[1]
+    scene.inside.proven = frozenset({"other.example"})
+    scene.tell(ask, CATEGORIES, categories(9500, "Forged"), method="BENOTIFY")
+    assert "Forged" not in scene.shown(6.0)[1]
     stray: dict[str, str | None] = {"From_": f"<{ALICE}>;tag=x", "To": f"<{BOB}>;tag=nobody", "Event": "presence"}
     stray["Subscription_State"] = "active"
     scene.inside.hear(request("BENOTIFY", "sip:gw.corp.example:5061", b"", **stray))
@@ -313,6 +339,11 @@ def test_every_container_is_its_level_and_the_others_are_none() -> None:
         "public_cloud": "team",
         "y.example": "personal",
     }
+
+
+def test_an_entry_that_says_remove_gives_nothing() -> None:
+    body = roaming({400: ("user bob@partner.example",)}).replace("<member ", "<member action='remove' ")
+    assert Containers(lambda: 0.0).take(KEY, body.encode()) == {}
 
 
 def test_of_several_containers_the_largest_number_counts() -> None:
