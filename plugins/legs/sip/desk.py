@@ -273,10 +273,12 @@ class SipDesk:
         if kind not in ocs.ACCEPTED["presence"]:
             self._gone(key)
             return
-        for resource, presence in self._heard.changes(key, kind, event.body):
+        changes = self._heard.changes(key, kind, event.body)
+        if self._side is Side.INTERNAL:  # before presence, which would be told without it
+            self._house.published(_address(key.presentity), self._heard.card(key))
+        for resource, presence in changes:
             self._receive(key.presentity, key.watcher, presence, resource)
         if self._side is Side.INTERNAL:
-            self._house.published(_address(key.presentity), self._heard.card(key))
             asked = self._containers.shown(key) if kind != ocs.PIDF else None
             if asked is not None:
                 self._agent.subscriber.subscribe(asked, self._reactor.seconds())

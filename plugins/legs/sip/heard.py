@@ -53,7 +53,9 @@ class Heard:
         if not after and document.available:
             after["sip"] = Presence(_present(document))
         self._known[key] = after
-        self._cards[key] = {name: document[name] for name in document if name not in IN_PRESENCE}
+        if document.available:
+            card = {name: document[name] for name in document if name not in IN_PRESENCE}
+            self._cards[key] = {**dict.fromkeys(self._cards.get(key, {})), **card}
         gone = [(resource, Presence(OFFLINE)) for resource in before if resource not in after]
         return [*after.items(), *gone]
 
@@ -62,7 +64,7 @@ class Heard:
         return self._known.get(key, {})
 
     def card(self, key: SubscriptionKey) -> Mapping[Field, Any]:
-        """Gives the fields of the latest document that are no presence, as telephone numbers."""
+        """Gives the fields of the latest document that are no presence, as telephone numbers; None: no longer there."""
         return self._cards.get(key, {})
 
     def forget(self, key: SubscriptionKey) -> list[str]:
