@@ -13,7 +13,7 @@ from gateway.model.subscription import State
 from gateway.own_levels import OwnLevels
 from gateway.pairs import PairBook, Rules
 from gateway.policy.access_level import STANDARD
-from gateway.policy.partners import Partners
+from gateway.policy.partners import Lock, Partner, Partners
 from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.subscribing import SubscriptionKey
@@ -94,14 +94,14 @@ class End:
 class Scene:
     """Is the gateway; alice is one of our people, bob a partner's; both know each other."""
 
-    def __init__(self, level: str = "public") -> None:
+    def __init__(self, level: str = "public", partner: Partner = PARTNER, locks: tuple[Lock, ...] = ()) -> None:
         self.number = 0
         self.clock = Clock()
         self.clock.advance(START)
         self.inside = End(Side.INTERNAL, frozenset({"partner.example"}), None, self.clock)
         self.outside = End(Side.EXTERNAL, frozenset({"corp.example"}), frozenset({"partner.example"}), self.clock)
         self.assignments, states, metrics = MemoryAssignments(), MemoryStates(), Metrics()
-        rules = Rules(Partners((PARTNER,)), dict(STANDARD), level, (), (), frozenset({"corp.example"}))
+        rules = Rules(Partners((partner,)), dict(STANDARD), level, locks, (), frozenset({"corp.example"}))
         metrics.configure(rules.partners.by_name, ["corp.example"], rules.levels)
         now = self.clock.seconds
         pairs = PairBook(rules, self.assignments, states, b"secret", now)

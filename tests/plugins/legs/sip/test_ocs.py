@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 import pytest
+from attrs import evolve
 
 from gateway.model.envelope import Envelope, Side
 from gateway.model.presence import Field, Presence, PresenceDocument, Show
-from gateway.policy.access_level import Assignment, Member, Origin
+from gateway.policy.access_level import STANDARD, Assignment, Member, Origin
+from gateway.policy.partners import Lock, Partner
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.writer import serialise
@@ -14,7 +16,7 @@ from plugins.legs.sip.ocs import MOST_MEMBERS, ROAMING_SELF, Containers
 from tests.protocols.sip.talk import line, request
 from tests.stage import ALICE as PERSON
 from tests.stage import BOB as CONTACT
-from tests.stage import DESK
+from tests.stage import DESK, PARTNER
 
 from .ocs_scene import ALICE, BOB, CATEGORIES, PIDF, ROAMING, Scene, categories, roaming, told
 
@@ -229,6 +231,24 @@ def test_what_an_administrator_has_entered_stays() -> None:
     scene.tell(ask, ROAMING, roaming({400: ("user bob@partner.example", "domain partner.example")}))
     assert entry in scene.assignments.all() and len(scene.assignments.all()) == 2
     assert "Budget" not in scene.shown(5.0)[1]
+
+
+@pytest.mark.parametrize(
+    ("partner", "locks"),
+    [(evolve(PARTNER, ceiling=STANDARD["public"].fields), ()), (PARTNER, (Lock(Field.NOTE),))],
+    ids=["ceiling", "lock"],
+)
+def test_no_container_lifts_a_ceiling_or_a_lock(partner: Partner, locks: tuple[Lock, ...]) -> None:
+    scene = Scene("public", partner, locks)
+    ask = containers_asked(scene)
+    scene.tell(ask, ROAMING, roaming({300: ("user bob@partner.example",)}))
+    assert scene.house.pairs.of(PERSON, CONTACT).facts.level.name == "team"
+    scene.tell(ask, ROAMING, roaming({32000: ("user bob@partner.example",)}))
+    blocked = scene.shown(5.0)[1]
+    assert "Budget" not in blocked and "<availability>18500<" in blocked
+    scene.tell(ask, ROAMING, roaming({32000: (), 300: ("user bob@partner.example",)}))
+    team = scene.shown(5.0)[1]
+    assert "<availability>6500<" in team and "Budget" not in team
 
 
 @pytest.mark.parametrize("body", ["", "<x/>", "<roamingData", roaming({})])
