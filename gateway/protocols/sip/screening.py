@@ -19,6 +19,9 @@ KNOWN: Final = frozenset({*METHODS, "REGISTER", "PRACK", "PUBLISH", "REFER"})
 INSIDE_ONLY: Final = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY"})
 """The methods that exist inside a dialog only."""
 
+FILE_OFFER: Final = "text/x-msmsgsinvite"
+"""The type of an invitation to send a file: Microsoft's own servers answer 606 when they filter it."""
+
 
 @frozen
 class Objection:
@@ -62,6 +65,8 @@ def body_objection(request: Request, types: tuple[str, ...]) -> Objection | None
     if encoding != "identity":
         return Objection(415, {"Accept-Encoding": "identity"})
     kind = request.content_type
+    if kind is not None and kind[0] == FILE_OFFER:
+        return Objection(606)
     shown = (request.headers.get("Content-Disposition") or "render").partition(";")[0].strip().lower()
     if request.body and (kind is None or kind[0] not in types or shown != "render"):
         return Objection(415, {"Accept": ", ".join(types)})
