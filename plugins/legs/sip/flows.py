@@ -22,6 +22,9 @@ log = Log("sip")
 
 MOST_WAITING = 256 * 1024
 """Bytes that wait for a connection that is being made."""
+IDLE_SECONDS = 600.0
+MESSAGE_SECONDS = 30.0
+"""How long a message may take from its first byte to its last."""
 PONG = b"\r\n"
 
 
@@ -68,6 +71,8 @@ class StreamFlow:
     """Domains that may stand in From; None for our own server over plain TCP."""
     link: Link | None = None
     used_at: float = 0.0
+    heard_at: float = 0.0
+    """When a whole message came last."""
     _ready: bool = False
     _waiting: list[bytes] = field(factory=list)
     _reader: StreamReader = field(factory=StreamReader)
@@ -118,7 +123,7 @@ class StreamFlow:
         limits = self.owner.limits
         bounds = LinkLimits(write_buffer=limits.write_buffer_bytes, stall_seconds=limits.stall_seconds)
         self.link = Link(self.owner.reactor, sock, self, bounds)
-        self.used_at = self.owner.reactor.seconds()
+        self.used_at = self.heard_at = self.owner.reactor.seconds()
         self.link.start()
         if not self.secure:
             self._open()
@@ -151,7 +156,18 @@ class StreamFlow:
                 self._refuse(fault.answer)
             self._cut("not SIP")
             return
+        if events or self._reader.idle:
+            self.heard_at = self.used_at
         self._take(events)
+
+    def look(self, now: float) -> None:
+        """Closes the connection when nobody has used it for long, cuts it when a message does not come to its end."""
+        if self.link is None:
+            return
+        if now - self.used_at > IDLE_SECONDS:
+            self.close()
+        elif not self._reader.idle and now - self.heard_at > MESSAGE_SECONDS:
+            self._cut("an unfinished message")
 
     def _take(self, events: Any) -> None:
         for event in events:

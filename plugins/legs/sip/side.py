@@ -20,7 +20,6 @@ from plugins.legs.sip.hosts import SipHost
 
 log = Log("sip")
 
-IDLE_SECONDS = 600.0
 TRANSPORTS = {"tls": "TLS", "tcp": "TCP", "udp": "UDP"}
 
 
@@ -156,11 +155,10 @@ class SipSide:
             self._alarm = self.reactor.callLater(max(0.0, when - self.reactor.seconds()), self.turn)
 
     def tick(self) -> None:
-        """Closes connections that nobody has used for long."""
+        """Closes connections that nobody has used for long, or on which a message does not come to its end."""
         now = self.reactor.seconds()
         for flow in [*self.flows.values(), *self._accepted]:
-            if flow.link is not None and now - flow.used_at > IDLE_SECONDS:
-                flow.close()
+            flow.look(now)
 
     async def stop(self) -> None:
         """Closes every door."""
