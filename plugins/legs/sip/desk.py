@@ -28,6 +28,8 @@ log = Log("sip")
 
 OURSELVES = frozenset({"unsubscribed", "fetched"})
 """Reasons for the end of a subscription that we have wanted ourselves."""
+REFUSALS = frozenset({"rejected", "403", "603"})
+"""Reasons with which one of our own people refuses; any other would tell the contact who does not exist."""
 
 
 class SipDesk:
@@ -294,7 +296,8 @@ class SipDesk:
             self._containers.ended(event.key)
             return
         self._gone(event.key)
-        if event.permanently and event.reason not in OURSELVES:
+        refused = event.reason in REFUSALS if self._side is Side.INTERNAL else event.reason not in OURSELVES
+        if event.permanently and refused:
             self._receive(event.key.presentity, event.key.watcher, Subscription(Ask.UNSUBSCRIBED))
 
     def _gone(self, key: SubscriptionKey) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -210,7 +211,11 @@ def test_less_is_told_at_once_and_blocked_is_offline(cast: Cast) -> None:
         for person in (alice.name, "nobody@corp.example")
     )
     assert refused == unknown != []
-    bob.ua.subscribe("sip:nobody@corp.example", 0)
+    give(gateway, "dave@corp.example", bob.name, "blocked")
+    waits = [bob.ua.subscribe(f"sip:{person}@corp.example") for person in ("nobody", "dave")]
+    time.sleep(0.7)
+    nobody, blocked = ([_skeleton(got) for got in one.notifications()] for one in waits)
+    assert nobody == blocked != []
     fetched = [
         bob.ua.subscribe(f"sip:{person}", 0) for person in (alice.name, "nobody@corp.example", "dave@corp.example")
     ]
