@@ -168,6 +168,9 @@ def _subscription(request: Subscription, side: Side, facts: Facts) -> Verdict:
     if facts.partner is None or Modality.PRESENCE not in facts.partner.modalities:
         refuse = side is Side.INTERNAL
         return _refuse(Reason.MODALITY, facts, Problem.POLICY_VIOLATION) if refuse else _ignore(Reason.MODALITY, facts)
+    if side is Side.INTERNAL and request.ask is Ask.PROBE and facts.blocked_by_name:
+        # A probe goes out when somebody comes online: to the blocked he looks offline.
+        return _ignore(Reason.BLOCKED, facts)
     if side is Side.EXTERNAL and request.ask is Ask.SUBSCRIBE and not facts.subscription.contact_watches:
         if facts.blocked_by_name:
             return _ignore(Reason.BLOCKED, facts)
@@ -181,6 +184,9 @@ def _query(query: Query, side: Side, facts: Facts) -> Verdict:
     """A question from outside is never forwarded: the gateway answers it; one from inside may ask for a card."""
     if facts.partner is None or Modality.QUERIES not in facts.partner.modalities:
         return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
+    if side is Side.INTERNAL and facts.blocked_by_name:
+        # Clients ask by themselves while they are online.
+        return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
     if side is Side.EXTERNAL or query.kind in (QueryKind.CARD, QueryKind.PICTURE):
         return _deliver(query, facts)
     return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)

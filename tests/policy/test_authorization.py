@@ -230,6 +230,15 @@ def test_only_subscribe_is_held_back(ask: Ask) -> None:
         assert sent(Subscription(ask), facts, OUTSIDE).decision is DELIVER
 
 
+@pytest.mark.parametrize("content", [Subscription(Ask.PROBE), CARD], ids=["probe", "card"])
+def test_who_is_blocked_does_not_learn_from_what_a_client_or_server_asks_by_itself_that_somebody_is_online(
+    content: Content,
+) -> None:
+    assert sent(content, facts_of("public", subscription=State.BOTH), INSIDE).decision is DELIVER
+    verdict = sent(content, facts_of("blocked", subscription=State.BOTH), INSIDE)
+    assert (verdict.content, verdict.reason) == (None, Reason.BLOCKED)
+
+
 # bounces, questions, answers
 
 HOUSE = {
