@@ -71,6 +71,7 @@ def _config(config: Config) -> Iterator[Finding]:
         yield warn("config", f"{config.path} may hold a secret and can be read by everybody", f"chmod o= {config.path}")
     if not partners:
         yield warn("config", "no partner: nobody outside is spoken to", '[[partner]]\ndomain = "partner.example"')
+    yield from _ports(config)
 
 
 def _others_may_read(path: Path) -> bool:
@@ -240,6 +241,43 @@ def locate(name: str, queries: Queries) -> list[tuple[str, int]]:
     if not found:
         return [(name, 5269)]
     return [(host, port) for _priority, _weight, port, host in sorted(found, key=lambda record: record[0]) if host]
+
+
+# -- ports ---------------------------------------------------------------------------------------------------------
+
+
+def _ports(config: Config) -> Iterator[Finding]:
+    """A port that our own daemon holds is well: its control socket answers."""
+    if not _answers(config.control):
+        inside = config.inside.listen if isinstance(config.inside, InsideServer) else ()
+        metrics = [config.metrics.listen] if config.metrics.listen is not None else []
+        for endpoint in (*config.xmpp.listen, *config.xmpp.listen_tls, *inside, *metrics):
+            problem = unusable(endpoint.host, endpoint.port)
+            if problem:
+                yield fail("config", f"cannot listen on {endpoint}: {problem}", f"ss -ltnp 'sport = :{endpoint.port}'")
+
+
+def _answers(control: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as sock:
+        try:
+            sock.connect(str(control))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def unusable(host: str, port: int) -> str:
+    """Says why nobody can begin to listen on an address, or ''."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+            sock.listen(1)
+        except OSError as problem:
+            return problem.strerror or str(problem)
+    return ""
 
 
 # -- state ---------------------------------------------------------------------------------------------------------

@@ -17,7 +17,10 @@ PARTNER = '[[partner]]\ndomain = "partner.example"\n'
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, monkeypatch):
+    # A server of this machine may hold the usual port: that is not what these tests are about.
+    really = checks.unusable
+    monkeypatch.setattr(checks, "unusable", lambda host, port: "" if port == 5269 else really(host, port))
     prepared = made(tmp_path)
     yield prepared
     prepared.inside.close()
@@ -244,3 +247,20 @@ def test_no_secret_is_shown(place):
     assert "Canary" not in str(result)
     assert "warn" in outcomes(result, "config")
     assert outcomes(result, "inside") == ["fail"]
+
+
+def test_a_port_that_another_program_holds_is_told_before_the_start(place):
+    port = place.inside.getsockname()[1]
+    path = place.write(f'[metrics]\nlisten = "127.0.0.1:{port}"\n{PARTNER}')
+    found = [each for each in check(path, ["config"])["checks"] if each["outcome"] == "fail"]
+    assert [each["text"] for each in found] == [f"cannot listen on 127.0.0.1:{port}: Address already in use"]
+    assert str(port) in found[0]["paste"]
+
+
+def test_the_ports_of_the_gateway_that_runs_are_well(place):
+    port = place.inside.getsockname()[1]
+    path = place.write(f'[metrics]\nlisten = "127.0.0.1:{port}"\n{PARTNER}')
+    with socket.socket(socket.AF_UNIX) as running:
+        running.bind(str(checks.load(path).control))
+        running.listen(1)
+        assert outcomes(check(path, ["config"])) == ["ok"]
