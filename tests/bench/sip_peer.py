@@ -4,6 +4,7 @@ import re
 import select
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable
 
@@ -119,7 +120,11 @@ class SipExchange:
                     for chunk in line.read():
                         take_chunk(chunk)
             if isinstance(ready, SipLine):
-                ready.read()
+                try:
+                    ready.read()
+                except (StreamClosed, OSError) as lost:
+                    self.lines.remove(ready)
+                    sys.stderr.write(f"a connection has ended: {lost!r}\n")
         for line in self.lines:
             if line.unsent:
                 line.flush()

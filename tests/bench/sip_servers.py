@@ -103,14 +103,22 @@ ca_list = {pki}/ca.crt
 """
 
 
-def start_gateway(room: Room, name: str, inside: str, core: int, metrics: int) -> subprocess.Popen[bytes]:
-    """Start a gateway pinned to `core`; RuntimeError when it ends, TimeoutError when its control socket is missing."""
+def start_gateway(
+    room: Room, name: str, inside: str, core: int, metrics: int, profile: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a gateway pinned to `core`; RuntimeError when it ends, TimeoutError when its control socket is missing.
+
+    With `profile` it runs under cProfile, which slows it down and writes to that folder when it ends.
+    """
     home, pki = room.home(name), room.authority.directory
     (home / "state").mkdir(mode=0o700)
     shown = inside.format(corp=CORP, face=INSIDE_FACE, pki=pki)
     values = {"home": home, "pki": pki, "gateway": GATEWAY, "partner": PARTNER, "metrics": metrics}
     (home / "gateway.toml").write_text(CONFIG.format(inside=shown, **values))
     start = "import sys; from gateway.cli import main; sys.exit(main())"
+    if profile is not None:
+        where = str(profile / f"{name}.prof")
+        start = f"import cProfile; from gateway.cli import main; cProfile.run('main()', {where!r})"
     command = ["taskset", "-c", str(core), sys.executable, "-c", start, "run", "--config", str(home / "gateway.toml")]
     process = room.spawn(command, name)
     deadline = time.monotonic() + START_SECONDS
@@ -129,7 +137,7 @@ def start_kamailio(room: Room, core: int) -> subprocess.Popen[bytes]:
     values = {"home": home, "pki": room.authority.directory, "relay": RELAY, "partner": PARTNER}
     (home / "tls.cfg").write_text(KAMAILIO_TLS.format(**values))
     (home / "kamailio.cfg").write_text(KAMAILIO.format(**values))
-    argv = ["kamailio", "-f", str(home / "kamailio.cfg"), "-DD", "-E", "-m", "64", "-M", "8", "-Y", str(home)]
+    argv = ["kamailio", "-f", str(home / "kamailio.cfg"), "-DD", "-E", "-m", "512", "-M", "16", "-Y", str(home)]
     process = room.spawn(["taskset", "-c", str(core), *argv], "kamailio")
     time.sleep(3.0)
     if process.poll() is not None:
