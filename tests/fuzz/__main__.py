@@ -44,6 +44,7 @@ class Campaign:
 
     def __attrs_post_init__(self) -> None:
         self.measure = coverage.Coverage(data_file=None, branch=True, include=files(self.target), config_file=False)
+        self.measure.set_option("run:disable_warnings", ["no-data-collected"])
 
     def fresh(self, octets: bytes) -> bool:
         """Runs an input and says whether it reached a branch that no other has."""
