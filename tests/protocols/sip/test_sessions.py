@@ -197,7 +197,14 @@ def test_messages_of_the_peer_are_told_and_wait_for_the_users_answer() -> None:
     assert house.out() == ["202 MESSAGE"]
 
 
-@pytest.mark.parametrize("kind", ["text/x-msmsgsinvite", "image/gif", None])
+def test_an_offer_of_a_file_gets_606() -> None:
+    house = House()
+    house.called()
+    assert house.within("MESSAGE", b"hi", Content_Type="text/x-msmsgsinvite") == [RequestRefused("MESSAGE", 606)]
+    assert house.out() == ["606 MESSAGE"]
+
+
+@pytest.mark.parametrize("kind", ["image/gif", None])
 def test_types_that_are_not_read_get_415(kind: str | None) -> None:
     house = House()
     house.called()
