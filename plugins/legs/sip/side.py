@@ -111,7 +111,7 @@ class SipSide:
         known_flow = self.flows.get(domain)
         if known_flow is None:
             known_flow = self.flows[domain] = StreamFlow(self, self._transport == "tls", domain)
-            known_flow.call()
+            self.reactor.callLater(0.0, known_flow.call)  # what fails at once must find the request that waits
         return known_flow
 
     # -- time ------------------------------------------------------------------------------------------------------

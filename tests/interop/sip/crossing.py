@@ -26,8 +26,9 @@ ADDRESSES = {"partner.example": "127.0.0.20", "ally.example": "127.0.0.30", "str
 class Person(Protocol):
     """Somebody of the lab, with whatever client."""
 
-    name: str
-    """His address, without a scheme."""
+    @property
+    def name(self) -> str:
+        """His address, without a scheme."""
 
     def says(self, other: "Person", text: str) -> None:
         """Send a message."""
@@ -49,6 +50,9 @@ class Person(Protocol):
 
     def sees_gone(self, other: "Person") -> None:
         """Wait until somebody looks offline."""
+
+    def latest(self, other: "Person") -> str:
+        """The latest that he was told of somebody, "" for nothing."""
 
 
 @define(eq=False)

@@ -53,7 +53,7 @@ def test_stranger_waits_and_is_shown_the_first_document_at_once() -> None:
     scene = Scene("company")
     stranger(scene)
     given: dict[str, str | None] = {"Event": "presence"}
-    sent = scene.from_outside("SUBSCRIBE", **given)
+    sent = scene.from_outside("SUBSCRIBE", b"", **given)
     assert states_of(sent) == ["pending"] and told(sent) == ("", "")
     (asked,) = scene.asked_inside()
     assert scene.notify(asked, PIDF, OPEN)
@@ -87,7 +87,7 @@ def test_who_does_not_exist_is_never_said(status: int) -> None:
     scene = Scene("company")
     stranger(scene)
     given: dict[str, str | None] = {"Event": "presence"}
-    scene.from_outside("SUBSCRIBE", **given)
+    scene.from_outside("SUBSCRIBE", b"", **given)
     (asked,) = scene.asked_inside()
     scene.inside.hear(response(asked, status))
     scene.turn()
@@ -99,7 +99,7 @@ def test_a_refusal_of_the_person_ends_the_subscription(status: int) -> None:
     scene = Scene("company")
     stranger(scene)
     given: dict[str, str | None] = {"Event": "presence"}
-    scene.from_outside("SUBSCRIBE", **given)
+    scene.from_outside("SUBSCRIBE", b"", **given)
     (asked,) = scene.asked_inside()
     scene.inside.hear(response(asked, status))
     scene.turn()

@@ -1,6 +1,7 @@
 """Which domains a certificate may speak for on each side, and where a domain is."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -67,7 +68,7 @@ def inside(folder: Path, more: str = "") -> InsideSipHost:
     return InsideSipHost(made, made.inside, lambda: NOW)
 
 
-def named(*names: str, **more: object) -> PeerCertificate:
+def named(*names: str, **more: Any) -> PeerCertificate:
     return evolve(GOOD, dns_names=names, **more)
 
 
