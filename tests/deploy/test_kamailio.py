@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Config, InsideSip, load
+from tests.interop.conftest import missing
+from tests.interop.lab import Lab
+from tests.interop.sip.crossing import build
+from tests.interop.sip.kamailio import Kamailio
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kamailio"
 LAB = Path(__file__).parents[1] / "interop" / "sip" / "kamailio.cfg.in"
@@ -70,3 +74,44 @@ def test_both_halves_fit(tmp_path: Path) -> None:
     target = config.inside.connect.of(config.gateway.domains[0])
     assert target is not None and f"listen=tls:{target.host}:{target.port}" in kamailio
     assert f'alias="{config.gateway.domains[0]}"' in kamailio
+
+
+def _deployed(server: Kamailio) -> str:
+    """Gives the configuration with the lab's places; the lab's clients have no passwords, so they are not asked."""
+    text = (DEPLOY / "kamailio.cfg").read_text("utf-8")
+    folder = server.site.folder
+    control = f'loadmodule "ctl.so"\nmodparam("ctl", "binrpc", "unix:{folder}/control")\n'
+    for old, new in {
+        "/etc/kamailio/tls.cfg": f"{folder}/tls.cfg",
+        "sqlite:////var/lib/kamailio/kamailio.sqlite": f"sqlite:///{folder}/kamailio.db",
+        "192.0.2.10": server.address,
+        "listen=tls:127.0.0.1": f"listen=tls:{server.address}",
+        'loadmodule "auth.so"': f'{control}loadmodule "auth.so"',
+    }.items():
+        assert old in text, f"kamailio.cfg no longer holds {old}"
+        text = text.replace(old, new)
+    open_door = r"\1    return;\n}\n"
+    text, found = re.subn(r"(^route\[FROM_CLIENT\] \{\n).*?^\}\n", open_door, text, flags=re.MULTILINE | re.DOTALL)
+    assert found == 1
+    return text
+
+
+@pytest.mark.interop
+def test_presence_and_messages_cross_with_it_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := missing() or ("" if shutil.which("kamailio") else "left out: apt-get install kamailio"):
+        pytest.skip(reason)
+    monkeypatch.setattr(Kamailio, "_configuration", _deployed)
+    with Lab(tmp_path) as lab:
+        house = build(lab, "kamailio", {"ally.example": "prosody"})
+        alice, bob = house.person("alice@corp.example"), house.person("bob@ally.example")
+        alice.shows("busy", "over Kamailio")
+        bob.watches(alice)
+        bob.sees(alice, "over Kamailio")
+        alice.watches(bob)
+        bob.lets(alice)
+        bob.shows("away", "over Prosody")
+        alice.sees(bob, "over Prosody")
+        alice.says(bob, "there")
+        bob.hears("there")
+        bob.says(alice, "and back")
+        alice.hears("and back")
