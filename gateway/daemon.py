@@ -45,6 +45,8 @@ REBUILD_PAUSE = 0.05
 SETTLE_SECONDS = 10.0
 """How long after the start the inside server may take to say who is there, before all others are said to be gone."""
 MEASURE_SECONDS = 5.0
+TIDY_SECONDS = 3600.0
+"""How often assignments that have ended are removed from the disk; they count no longer from their end on."""
 NEW_OBJECTS = 3_000
 """New objects after which the cyclic collector looks for circles among them; Python's own 700 are few stanzas."""
 
@@ -65,7 +67,7 @@ class Daemon(Administration):
         self._started = time.time()
         self._database = Database(config.state / "state.db", reactor)
         secrets = SecretStore(self._database)
-        assignments = AssignmentStore(self._database)
+        assignments = self._given = AssignmentStore(self._database)
         self._subscriptions = SubscriptionStore(self._database)
         self.metrics = Metrics()
         self._name_series(config)
@@ -106,6 +108,7 @@ class Daemon(Administration):
         self._every(1.0, self.house.tick)
         self._every(MEASURE_SECONDS, self._measure)
         self._every(1.0, self._feel_lag)
+        self._every(TIDY_SECONDS, lambda: self._given.remove_expired(time.time()))
         self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
         ensureDeferred(self._rebuild())
         service.notify("READY=1")
@@ -151,12 +154,13 @@ class Daemon(Administration):
         service.notify("RELOADING=1")
         try:
             new = load(self.config.path)
-            for leg in self._legs.values():
-                leg.reload(new)
+            prepared = [leg.prepare(new) for leg in self._legs.values()]
         except GatewayError:
             self.metrics.reloads("failed").inc()
             service.notify("READY=1")
             raise
+        for take_into_use in prepared:
+            take_into_use()
         self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
         told = changes(self.config, new)
         waits = restart_needed(self.config, new)

@@ -49,8 +49,11 @@ class Leg(Protocol):
     def question(self, kind: QueryKind) -> object:
         """Gives the form in which a partner's client asks a question of this kind."""
 
-    def reload(self, config: Any) -> None:
-        """Takes a new configuration, or raises GatewayError and keeps the old; links that it does not touch stay up."""
+    def prepare(self, config: Any) -> Callable[[], None]:
+        """Reads all that a new configuration names, or raises GatewayError; calling what it gives takes it into use.
+
+        Nothing has changed before that call, which cannot fail; links that the change does not touch stay up.
+        """
 
     def report(self) -> LegReport:
         """Says how the links are."""

@@ -1,5 +1,6 @@
 """A leg and a tap with nothing in them but their shape: copy this file, then fill it in (see README.md)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.interfaces import Leg, LegReport, Surroundings
@@ -48,8 +49,9 @@ class SkeletonLeg:
         """Gives what stands in `Query.form` when a client of this protocol asks; only this leg reads it."""
         return kind
 
-    def reload(self, config: Any) -> None:
-        """Takes the new contracts; raises GatewayError, and keeps the old ones, when something is wrong."""
+    def prepare(self, config: Any) -> Callable[[], None]:
+        """Reads what a new configuration names, or raises GatewayError; what it gives takes it into use."""
+        return lambda: None
 
     def report(self) -> LegReport:
         """Says how the links are; a problem here makes the gateway not ready."""

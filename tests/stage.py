@@ -1,7 +1,7 @@
 """A house with two legs that write down what they deliver, stores in memory, and a clock that stands still."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from attrs import define, evolve, field
@@ -63,8 +63,9 @@ class FakeLeg:
     def question(self, kind: QueryKind) -> object:
         return None
 
-    def reload(self, config: Any) -> None:
-        """Takes anything."""
+    def prepare(self, config: Any) -> Callable[[], None]:
+        """Has nothing to read."""
+        return lambda: None
 
     def report(self) -> LegReport:
         return LegReport()

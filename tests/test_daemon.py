@@ -75,6 +75,26 @@ async def test_a_broken_file_changes_nothing(stage: Stage) -> None:
     assert stage.daemon.metrics.reloads("failed").value == 1
 
 
+class _Unfit:
+    """Stands for a second leg whose part of a new configuration cannot be used."""
+
+    def prepare(self, config: Any) -> Any:
+        raise GatewayError("no such certificate")
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_one_leg_refuses_no_leg_takes(stage: Stage) -> None:
+    await friends(stage)
+    running, before = stage.daemon, stage.daemon.config
+    leg: Any = running._legs["xmpp"]
+    running._legs["unfit"] = _Unfit()  # type: ignore[assignment]
+    stage.config_path.write_text(stage.config_path.read_text().replace('log = "warn"', 'log = "error"'))
+    with pytest.raises(GatewayError):
+        running.reload()
+    del running._legs["unfit"]
+    assert running.config is before and leg._outside_host._config is before
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_timer_that_fails_goes_on(stage: Stage) -> None:
     calls: list[int] = []

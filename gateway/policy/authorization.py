@@ -192,29 +192,11 @@ def _query(query: Query, side: Side, facts: Facts) -> Verdict:
     return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
 
 
-_ABOUT_THE_PERSON = frozenset(
-    {
-        Problem.FORBIDDEN,
-        Problem.GONE,
-        Problem.ITEM_NOT_FOUND,
-        Problem.JID_MALFORMED,
-        Problem.NOT_ALLOWED,
-        Problem.NOT_AUTHORIZED,
-        Problem.RECIPIENT_UNAVAILABLE,
-        Problem.REDIRECT,
-        Problem.REGISTRATION_REQUIRED,
-        Problem.SUBSCRIPTION_REQUIRED,
-    }
-)
-"""Problems that tell somebody outside whether a person exists, is there, or has blocked him."""
-
-
 def _bounce(bounce: Bounce, side: Side, facts: Facts) -> Verdict:
-    """To the outside the blocked, the absent and the unknown answer alike, and in no words of the inside."""
+    """To the outside everybody answers alike, whoever he is and whatever his server said: there is one error only."""
     if side is Side.EXTERNAL:
         return _ignore(Reason.BLOCKED, facts) if facts.blocked_by_name else _deliver(bounce, facts)
-    problem = Problem.SERVICE_UNAVAILABLE if bounce.problem in _ABOUT_THE_PERSON else bounce.problem
-    return _deliver(Bounce(bounce.of, bounce.id, problem), facts)
+    return _deliver(Bounce(bounce.of, bounce.id, Problem.SERVICE_UNAVAILABLE), facts)
 
 
 def _answer(answer: Answer, side: Side, facts: Facts, permitted: Permission) -> Verdict:

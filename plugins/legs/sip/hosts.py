@@ -41,17 +41,21 @@ class OutsideSipHost:
     def __init__(self, config: Config, resolver: Callable[[bool], Resolver], now: Callable[[], float]) -> None:
         self._resolver = resolver
         self._now = now
-        self.take(config)
+        self.prepare(config)()
 
-    def take(self, config: Config) -> None:
-        """Takes new contracts and certificates; raises CredentialsError and keeps the old ones."""
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Reads new contracts and certificates, or raises CredentialsError; what it gives puts them in force."""
         domain = config.gateway.domains[0]
         credentials = Credentials.load(*config.tls.of(domain))
         server = server_context(credentials, _anchors(config.tls.ca))
         clients = {trust: client_context(credentials, _anchors(trust)) for trust in _trusts(config)}
-        self._config, self._credentials = config, credentials
-        self._server, self._clients = server, clients
-        self._ours = frozenset(str(domain) for domain in config.gateway.domains)
+
+        def take_into_use() -> None:
+            self._config, self._credentials = config, credentials
+            self._server, self._clients = server, clients
+            self._ours = frozenset(str(domain) for domain in config.gateway.domains)
+
+        return take_into_use
 
     @property
     def expiries(self) -> dict[str, float]:
@@ -107,17 +111,20 @@ class InsideSipHost:
     def __init__(self, config: Config, inside: InsideSip, now: Callable[[], float]) -> None:
         self._inside = inside
         self._now = now
-        self.take(config)
+        self.prepare(config)()
 
-    def take(self, config: Config) -> None:
-        """Takes new contracts; where our own server is stays as it was."""
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Reads new contracts and our certificate; where our own server is stays as it was."""
         credentials = Credentials.load(*config.tls.of(config.gateway.domains[0]))
-        self._contexts = (
-            server_context(credentials, _anchors(self._inside.ca)),
-            client_context(credentials, _anchors(self._inside.ca)),
-        )
-        self._config = config
-        self._ours = frozenset(str(domain) for domain in config.gateway.domains)
+        anchors = _anchors(self._inside.ca)
+        contexts = (server_context(credentials, anchors), client_context(credentials, anchors))
+
+        def take_into_use() -> None:
+            self._contexts = contexts
+            self._config = config
+            self._ours = frozenset(str(domain) for domain in config.gateway.domains)
+
+        return take_into_use
 
     def serves(self, domain: str) -> bool:
         """Says whether a domain is a partner's."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,17 @@ class SipLeg:
         """SIP has no form for questions about people."""
         return None
 
-    def reload(self, config: Any) -> None:
-        """Takes new certificates and contracts; new connections use them."""
-        self._outside_host.take(config)
+    def prepare(self, config: Any) -> Callable[[], None]:
+        """Reads new certificates and contracts; new connections use them once they are in force."""
+        prepared = [self._outside_host.prepare(config)]
         if self._inside_host is not None:
-            self._inside_host.take(config)
+            prepared.append(self._inside_host.prepare(config))
+
+        def take_into_use() -> None:
+            for take in prepared:
+                take()
+
+        return take_into_use
 
     def report(self) -> LegReport:
         """Says how the links are."""

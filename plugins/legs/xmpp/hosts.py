@@ -75,10 +75,14 @@ class OutsideHost(_Names):
         self.trust = OutsideTrust(config, now)
         self._domains = frozenset(str(domain) for domain in config.gateway.domains)
 
-    def take(self, config: Config) -> None:
-        """Takes new contracts and certificates; raises CredentialsError and keeps the old ones."""
-        self.trust = OutsideTrust(config, self._now)
-        self._config = config
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Reads new contracts and certificates, or raises CredentialsError; what it gives puts them in force."""
+        trust = OutsideTrust(config, self._now)
+
+        def take_into_use() -> None:
+            self.trust, self._config = trust, config
+
+        return take_into_use
 
     def client(self, local: str, remote: str) -> SSL.Context:
         """Gives the context with which we call a partner."""

@@ -1,6 +1,6 @@
 """The XMPP leg: one face to the inside, one to the partners, and the timer that looks after both."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.task import LoopingCall, deferLater
@@ -103,18 +103,21 @@ class XmppLeg:
         """Gives the form in which a client asks a question of this kind."""
         return question_of(kind)
 
-    def reload(self, config: Any) -> None:
-        """Takes new certificates and contracts; streams whose contract has ended are closed, the others stay.
+    def prepare(self, config: Any) -> Callable[[], None]:
+        """Reads new certificates and contracts; once in force, streams whose contract has ended are closed.
 
         They are closed in the reactor's next turn: the house has a good-bye to say on them.
         """
-        self._outside_host.take(config)
-        faces = [self.outside]
-        if isinstance(self.inside, ServerFace) and isinstance(self.inside.host, InsideHost):
-            self.inside.host.take(config)
-            faces.append(self.inside)
-        for face in faces:
-            self._reactor.callLater(0, face.policy_changed)
+        take_outside = self._outside_host.prepare(config)
+
+        def take_into_use() -> None:
+            take_outside()
+            self._reactor.callLater(0, self.outside.policy_changed)
+            if isinstance(self.inside, ServerFace) and isinstance(self.inside.host, InsideHost):
+                self.inside.host.take(config)
+                self._reactor.callLater(0, self.inside.policy_changed)
+
+        return take_into_use
 
     def report(self) -> LegReport:
         """Says how the links are."""
