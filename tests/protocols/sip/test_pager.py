@@ -89,8 +89,10 @@ def test_no_answer_fails_one_and_sends_the_next(kind: type[TimedOut | TransportF
     house.send(b"1", 1)
     house.send(b"2", 2)
     house.out()
-    (event,) = house.station.transactions.flow_lost(TLS) if kind is TransportFailed else (
-        house.station.transactions.tick(32.0)
+    (event,) = (
+        house.station.transactions.flow_lost(TLS)
+        if kind is TransportFailed
+        else (house.station.transactions.tick(32.0))
     )
     assert isinstance(event, kind)
     reason = "transport" if kind is TransportFailed else "timeout"
