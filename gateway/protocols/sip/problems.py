@@ -30,7 +30,8 @@ _STATUS: Final[Mapping[Problem, int]] = {
     Problem.UNEXPECTED_REQUEST: 491,
 }
 """Deviates from RFC 7247 table 2 where that status would be illegal for a MESSAGE (408: RFC 4320; 401 and 407 need a
-challenge) or tell what must not be told: conditions about a person share 480, and the desk answers an outside sender 202 instead."""
+challenge) or tell what must not be told: conditions about a person share 480, and the desk answers an outside sender
+202 instead."""
 
 _PROBLEMS: Final[Mapping[int, Problem]] = {
     300: Problem.REDIRECT,

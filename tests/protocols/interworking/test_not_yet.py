@@ -1,4 +1,4 @@
-"""What RFC 7572 and RFC 8048 ask for and the leg does not do yet; each test says what would make it pass, and fails when it does."""
+"""What RFC 7572 and RFC 8048 ask for and the leg does not do yet; each test fails as soon as it does."""
 
 import pytest
 
