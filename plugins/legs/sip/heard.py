@@ -11,7 +11,7 @@ from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.msrtc.names import CATEGORIES_TYPE
 from gateway.protocols.pidf import read_pidf
-from gateway.protocols.pidf.reading import ReadTuple
+from gateway.protocols.pidf.reading import ReadPidf, ReadTuple
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.xml_document import DocumentError
 from plugins.legs.sip.ocs import Instances, read_instances
@@ -30,6 +30,8 @@ class Heard:
     _cards: dict[SubscriptionKey, Mapping[Field, Any]] = field(factory=dict)
     _instances: dict[SubscriptionKey, Instances] = field(factory=dict)
     """What peers that send categories have said, which may be only what changed."""
+    _latest: tuple[bytes, int, ReadPidf] | None = None
+    """The document that was read last, and its second: one person's watchers all hear the same bytes at once."""
 
     def changes(self, key: SubscriptionKey, content_type: str, body: bytes) -> list[tuple[str, Presence]]:
         """Reads a document and gives what is to be told: each open tuple as a resource, and those that have gone."""
@@ -41,7 +43,7 @@ class Heard:
             tuples: tuple[ReadTuple, ...] = ()
         else:
             try:
-                pidf = read_pidf(body, self.now())
+                pidf = self._read(body)
             except DocumentError:
                 return []
             document, tuples = pidf.document, pidf.tuples[:MOST]
@@ -58,6 +60,12 @@ class Heard:
             self._cards[key] = {**dict.fromkeys(self._cards.get(key, {})), **card}
         gone = [(resource, Presence(OFFLINE)) for resource in before if resource not in after]
         return [*after.items(), *gone]
+
+    def _read(self, body: bytes) -> ReadPidf:
+        now = self.now()
+        if self._latest is None or self._latest[:2] != (body, int(now)):
+            self._latest = (body, int(now), read_pidf(body, now))
+        return self._latest[2]
 
     def known(self, key: SubscriptionKey) -> Mapping[str, Presence]:
         """Gives what was last heard, by resource."""

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.model.presence import Field, Presence, Show
+from gateway.protocols.pidf.reading import ReadPidf, read_pidf
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from plugins.legs.sip.heard import MOST, Heard
 
@@ -82,3 +83,22 @@ def test_card_is_apart_from_presence_and_what_falls_out_is_withdrawn() -> None:
     assert book.card(KEY) == {Field.PHONE_OTHER: None}
     book.forget(KEY)
     assert book.card(KEY) == {}
+
+
+def test_equal_bytes_are_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1_700_000_000.0]
+    read: list[float] = []
+
+    def counted(body: bytes, now: float) -> ReadPidf:
+        read.append(now)
+        return read_pidf(body, now)
+
+    monkeypatch.setattr("plugins.legs.sip.heard.read_pidf", counted)
+    book = Heard(lambda: clock[0])
+    carol = SubscriptionKey("sip:carol@partner.example", KEY.presentity)
+    assert book.changes(KEY, PIDF, document(one("desk"))) == book.changes(carol, PIDF, document(one("desk")))
+    assert len(read) == 1
+    assert told(book.changes(KEY, PIDF, document(one("phone")))) == {"phone": True, "desk": False}
+    clock[0] += 1.0
+    book.changes(KEY, PIDF, document(one("phone")))
+    assert read == [1_700_000_000.0, 1_700_000_000.0, 1_700_000_001.0]
