@@ -198,7 +198,7 @@ class Daemon(Administration):
         def guarded() -> None:
             try:
                 call()
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001 a fault must not stop the timer
                 log.failure("timer failed")
                 self.metrics.errors().inc()
 

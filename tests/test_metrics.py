@@ -3,6 +3,7 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.logger import capturedLogs
 
 from gateway.metrics import OTHER, Metrics, labels, registry
 from gateway.metrics.cells import TIMES
@@ -105,8 +106,10 @@ def test_a_gauge_is_read_when_somebody_looks(metrics):
 def test_a_gauge_that_cannot_be_read_hides_no_other(metrics):
     metrics.queue_stanzas("partner.example").read = lambda: 1 / 0
     metrics.queue_stanzas("ally.example").set(4)
-    exported = {key: value for key, value in samples(metrics).items() if key[0] == "gateway_queue_stanzas"}
+    with capturedLogs() as told:
+        exported = {key: value for key, value in samples(metrics).items() if key[0] == "gateway_queue_stanzas"}
     assert exported == {("gateway_queue_stanzas", ("partner", "ally.example")): 4}
+    assert "gauge cannot be read" in [event["log_format"] for event in told]
 
 
 def test_a_reload_drops_the_partner_that_left_and_keeps_the_others(metrics):

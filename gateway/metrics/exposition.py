@@ -19,7 +19,10 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from gateway import __version__
+from gateway.log import Log
 from gateway.metrics.cells import Counter, Family, Gauge, Histogram, Table
+
+log = Log("metrics")
 
 
 @frozen
@@ -78,8 +81,8 @@ def _gauge(metric: GaugeMetricFamily, family: Family[Gauge]) -> Metric:
     for values, cell in list(family.cells.items()):
         try:
             number = float(cell.value if cell.read is None else cell.read())
-        except Exception:  # noqa: BLE001
-            # A reading that fails must not hide all the others.
+        except Exception:  # noqa: BLE001 a reading that fails must not hide all the others
+            log.failure("gauge cannot be read")
             continue
         metric.add_metric(list(values), number)
     return metric

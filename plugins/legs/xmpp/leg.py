@@ -184,6 +184,6 @@ class XmppLeg:
         for face in self._faces:
             try:
                 face.tick()
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001 one face's fault must not stop the other
                 log.failure("tick failed")
                 self._surroundings.metrics.errors().inc()
