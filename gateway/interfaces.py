@@ -8,6 +8,7 @@ from attrs import field, frozen
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
 from gateway.model.presence import Field, PresenceDocument
+from gateway.model.publication import Origin
 from gateway.policy.access_level import Member
 from gateway.policy.verdict import Verdict
 
@@ -75,6 +76,32 @@ class Tap(Protocol):
         """Records one decision; an exception from a required tap refuses the envelope."""
 
 
+@frozen
+class Entry:
+    """Is what a directory says about one person."""
+
+    values: Mapping[Field, Any] = field(repr=False)
+    groups: frozenset[str] = frozenset()
+    ends: float | None = None
+    """Posix seconds at which it has to be asked again at the latest; None: when the directory says that it changed."""
+
+
+class Directory(Protocol):
+    """Knows published information about our people: what the administrator keeps of them, or their calendars."""
+
+    name: str
+    origin: Origin
+
+    def start(self) -> Awaitable[None]:
+        """Gets ready to be asked; raises GatewayError when the configuration makes that impossible."""
+
+    def look_up(self, person: Address) -> Awaitable[Entry | None]:
+        """Gives what is known about a person, or None when he is not; raises GatewayError when it cannot be asked."""
+
+    def stop(self) -> Awaitable[None]:
+        """Lets go of everything, in bounded time."""
+
+
 class House(Protocol):
     """Is what a leg may ask of the house."""
 
@@ -92,6 +119,9 @@ class House(Protocol):
 
     def picture_changed(self, person: Address, sha1: str) -> None:
         """Takes note of the picture that one of our people has now ('' for none)."""
+
+    def directory_changed(self, person: Address | None) -> None:
+        """Says that what a directory would answer about a person, or about anybody, has changed."""
 
     def levels_given(self, person: Address, levels: Mapping[Member, str]) -> None:
         """Takes all the levels that one of our people has given at his server, by name of the level.

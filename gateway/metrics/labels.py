@@ -17,9 +17,11 @@ def words(text: str) -> frozenset[str]:
 FIELDS = words("""
     availability show activity note idle last_active device capabilities display_name email title company department
     office phone.work phone.mobile phone.home phone.other address.work address.home url photo location time_zone mood
+    free_busy meeting.subject meeting.location out_of_office working_hours
 """)
 REASONS = words("""
-    allowed not-published level ceiling lock not-subscribed blocked unknown-partner not-allowed-person modality stranger
+    allowed not-published level ceiling lock not-subscribed blocked unknown-partner not-allowed-person denied-domain
+    contract-expired not-federated wall may-not-start unverified harvest modality stranger
     unsolicited no-change empty rate size queue-full link-down tap-failed policy-error
 """)
 CONDITIONS = words("""

@@ -35,6 +35,11 @@ class Field(Enum):
     LOCATION = "location"
     TIME_ZONE = "time_zone"
     MOOD = "mood"
+    FREE_BUSY = "free_busy"
+    MEETING_SUBJECT = "meeting.subject"
+    MEETING_LOCATION = "meeting.location"
+    OUT_OF_OFFICE = "out_of_office"
+    WORKING_HOURS = "working_hours"
 
     __hash__ = object.__hash__
 
@@ -103,6 +108,41 @@ class Photo:
     sha1: str = field(repr=False)
 
 
+class Slot(Enum):
+    """Says what a calendar knows of a quarter of an hour (RFC 5545 section 3.2.9)."""
+
+    FREE = "free"
+    TENTATIVE = "tentative"
+    BUSY = "busy"
+    OUT_OF_OFFICE = "out_of_office"
+
+    __hash__ = object.__hash__
+
+
+SLOT_SECONDS = 900
+"""Seconds of one slot of free and busy times."""
+
+
+@frozen
+class FreeBusy:
+    """Says when a person is free: one slot after the other from `start`, posix seconds at a full quarter of an hour."""
+
+    start: int = field(repr=False)
+    slots: tuple[Slot, ...] = field(repr=False)
+
+
+@frozen
+class WorkingHours:
+    """Says on which days (0 is Monday) and between which minutes of the day a person works."""
+
+    days: tuple[int, ...] = field(repr=False)
+    start: int = field(repr=False)
+    """Minutes since midnight."""
+    end: int = field(repr=False)
+    zone: str = field(default="", repr=False)
+    """Offset from UTC, '+01:00', or ''."""
+
+
 VALUE_TYPES: Mapping[Field, str] = {
     Field.AVAILABILITY: "True; a document without it says 'unavailable'",
     Field.SHOW: "Show; absent means plainly available",
@@ -129,6 +169,11 @@ VALUE_TYPES: Mapping[Field, str] = {
     Field.LOCATION: "Place",
     Field.TIME_ZONE: "str: offset from UTC, '+01:00'",
     Field.MOOD: "Mood",
+    Field.FREE_BUSY: "FreeBusy",
+    Field.MEETING_SUBJECT: "str: of the meeting that is now",
+    Field.MEETING_LOCATION: "str: of the meeting that is now",
+    Field.OUT_OF_OFFICE: "Texts: the note of the automatic reply; there only while it is on",
+    Field.WORKING_HOURS: "WorkingHours",
 }
 
 FIELD_ORDER: Mapping[Field, int] = {name: place for place, name in enumerate(Field)}

@@ -34,6 +34,11 @@ photo                 company team personal
 location                      team personal
 time_zone             company team personal
 mood                               personal
+free_busy             company team personal
+meeting.subject               team
+meeting.location              team
+out_of_office         company team personal
+working_hours         company team personal
 """
 
 TABLE: Mapping[Field, frozenset[str]] = {
@@ -53,6 +58,10 @@ PRESENCE_FIELDS = frozenset(
         Field.CAPABILITIES,
         Field.LOCATION,
         Field.MOOD,
+        Field.FREE_BUSY,
+        Field.MEETING_SUBJECT,
+        Field.MEETING_LOCATION,
+        Field.OUT_OF_OFFICE,
     }
 )
 """Fields that tell what the person is doing now: only a subscribed contact is entitled to them (RFC 6121 section 4)."""

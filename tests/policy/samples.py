@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 
 from gateway.model.address import Address
 from gateway.model.envelope import Content, Envelope, Side
-from gateway.model.presence import Activity, Field, Mood, Photo, Place, PostalAddress, PresenceDocument, Show
+from gateway.model.presence import (
+    Activity,
+    Field,
+    FreeBusy,
+    Mood,
+    Photo,
+    Place,
+    PostalAddress,
+    PresenceDocument,
+    Show,
+    Slot,
+    WorkingHours,
+)
 from gateway.model.subscription import State
 from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member
 from gateway.policy.authorization import Facts, authorize, permission
@@ -18,7 +30,13 @@ CANARY = "canary-7f3a"
 ALICE = Address.parse("alice@corp.example")
 BOB = Address.parse("bob@partner.example")
 PARTNER = Partner("partner.example", frozenset({"partner.example", "partner.test"}))
-PLAIN = {Field.AVAILABILITY: True, Field.SHOW: Show.DND, Field.IDLE: 1.5e9, Field.LAST_ACTIVE: 1.5e9 + 77}
+PLAIN = {
+    Field.AVAILABILITY: True,
+    Field.SHOW: Show.DND,
+    Field.IDLE: 1.5e9,
+    Field.LAST_ACTIVE: 1.5e9 + 77,
+    Field.FREE_BUSY: FreeBusy(1_500_000_300, (Slot.FREE, Slot.BUSY, Slot.OUT_OF_OFFICE)),
+}
 """Fields whose type has no room for a canary."""
 
 
@@ -28,6 +46,8 @@ def value_of(name: Field) -> Any:
     shaped: dict[Field, Any] = {
         Field.ACTIVITY: Activity(mark, mark, mark),
         Field.NOTE: (("en", mark),),
+        Field.OUT_OF_OFFICE: (("en", mark),),
+        Field.WORKING_HOURS: WorkingHours((0, 4), 480, 1020, mark),
         Field.CAPABILITIES: frozenset({mark}),
         Field.PHOTO: Photo("image/png", mark.encode(), mark),
         Field.LOCATION: Place({"room": mark}),

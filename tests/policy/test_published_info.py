@@ -34,6 +34,11 @@ REFERENCE = {
     "phone.other": "F",
     "address.home": "F",
     "mood": "F",
+    "free_busy": "CTF",
+    "working_hours": "CTF",
+    "out_of_office": "CTF",
+    "meeting.subject": "T",  # deliberately not Personal
+    "meeting.location": "T",
 }
 LETTERS = {"P": "public", "C": "company", "T": "team", "F": "personal"}
 
@@ -62,6 +67,7 @@ def test_presence_fields_are_the_fields_of_the_present() -> None:
     assert {name.value for name in PRESENCE_FIELDS} == {
         *("availability", "show", "activity", "note", "idle", "last_active"),
         *("device", "capabilities", "location", "mood"),
+        *("free_busy", "meeting.subject", "meeting.location", "out_of_office"),
     }
 
 

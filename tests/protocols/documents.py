@@ -4,7 +4,19 @@ import hashlib
 
 from hypothesis import strategies as st
 
-from gateway.model.presence import Activity, Field, Mood, Photo, Place, PostalAddress, PresenceDocument, Show
+from gateway.model.presence import (
+    Activity,
+    Field,
+    FreeBusy,
+    Mood,
+    Photo,
+    Place,
+    PostalAddress,
+    PresenceDocument,
+    Show,
+    Slot,
+    WorkingHours,
+)
 from gateway.protocols.vocabulary import DEVICES, GENERAL_ACTIVITIES, MOODS, PLACE_PARTS, SPECIFIC_ACTIVITIES
 
 NOW = 1_780_000_000.0
@@ -57,6 +69,21 @@ VALUES = {
     Field.LOCATION: st.dictionaries(st.sampled_from(PLACE_PARTS), LINES, min_size=1).map(Place),
     Field.TIME_ZONE: st.sampled_from(["+00:00", "+01:00", "-05:30", "+14:00"]),
     Field.MOOD: st.builds(Mood, st.sampled_from(sorted(MOODS)), st.just("") | LINES),
+    Field.FREE_BUSY: st.builds(
+        FreeBusy,
+        st.integers(0, 3_000_000).map(lambda quarters: quarters * 900),
+        st.lists(st.sampled_from(Slot), min_size=1, max_size=12).map(tuple),
+    ),
+    Field.MEETING_SUBJECT: LINES,
+    Field.MEETING_LOCATION: LINES,
+    Field.OUT_OF_OFFICE: TEXTS,
+    Field.WORKING_HOURS: st.builds(
+        WorkingHours,
+        st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days))),
+        st.integers(0, 700),
+        st.integers(701, 1439),
+        st.sampled_from(["", "+00:00", "+01:00", "-05:30"]),
+    ),
 }
 
 
@@ -93,6 +120,11 @@ CANARIES = {
     Field.LOCATION: (Place({"room": "canary-room"}), "canary-room"),
     Field.TIME_ZONE: ("+05:45", "345"),
     Field.MOOD: (Mood("grumpy", "canary-mood"), "grumpy"),
+    Field.FREE_BUSY: (FreeBusy(1_000_000_800, (Slot.OUT_OF_OFFICE, Slot.BUSY) * 8), "u7u7uw"),
+    Field.MEETING_SUBJECT: ("canary-subject", "canary-subject"),
+    Field.MEETING_LOCATION: ("canary-meeting-room", "canary-meeting-room"),
+    Field.OUT_OF_OFFICE: ((("", "canary-reply"),), "canary-reply"),
+    Field.WORKING_HOURS: (WorkingHours((5, 6), 423, 1234, "+05:00"), "1234"),
 }
 """Field to a value, and what of it would be seen in a written form."""
 

@@ -22,6 +22,11 @@ LOSSES: Final[Mapping[Field, str]] = {
     Field.PHOTO: "a link to an inside server",
     Field.TIME_ZONE: "the sign of timeZoneBias is not certain (reference/ocs.md 2.8 strips it)",
     Field.URL: "a SharePoint site: inside hosts",
+    Field.FREE_BUSY: "not written yet",
+    Field.MEETING_SUBJECT: "not written yet",
+    Field.MEETING_LOCATION: "not written yet",
+    Field.OUT_OF_OFFICE: "not written yet",
+    Field.WORKING_HOURS: "not written yet",
 }
 """Fields that categories do not say here, and why; a note in several languages is told in its first."""
 

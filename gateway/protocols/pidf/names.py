@@ -40,6 +40,11 @@ LOSSES: Final[Mapping[Field, str]] = {
     Field.ADDRESS_WORK: "CIPID has no element for it; RFC 4119 is never bridged",
     Field.ADDRESS_HOME: "CIPID has no element for it; RFC 4119 is never bridged",
     Field.PHOTO: "CIPID icon is a link, which the reader would fetch from us and we from him",
+    Field.FREE_BUSY: "not written yet",
+    Field.MEETING_SUBJECT: "not written yet",
+    Field.MEETING_LOCATION: "not written yet",
+    Field.OUT_OF_OFFICE: "not written yet",
+    Field.WORKING_HOURS: "not written yet",
 }
 """Fields that a presence document cannot say, and why.
 
