@@ -9,7 +9,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from gateway.errors import GatewayError
 from gateway.log import Log
-from gateway.protocols.sip.faults import SipFault
+from gateway.protocols.sip.faults import SipFault, SipSyntaxError
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.reader import KeepAlive, Malformed, StreamReader, read_datagram
 from gateway.protocols.sip.writer import serialise
@@ -39,6 +39,12 @@ class Owner(Protocol):
     def received(self, message: Request | Response, flow: "Flow") -> None:
         """Takes one message."""
 
+    def begin_read(self) -> None:
+        """Takes note that the messages of one read follow."""
+
+    def end_read(self) -> None:
+        """Takes note that the messages of one read have come."""
+
     def flow_lost(self, flow: "Flow") -> None:
         """Takes note that a flow has ended."""
 
@@ -52,8 +58,8 @@ class Flow(Protocol):
     def transport(self) -> str:
         """Names the transport as Via does: TLS, TCP or UDP."""
 
-    def send(self, message: Request | Response) -> None:
-        """Sends one message, as soon as the way is open."""
+    def send(self, *messages: Request | Response) -> None:
+        """Sends messages in one piece, as soon as the way is open."""
 
     def __hash__(self) -> int:
         """Lets transactions remember on which way they came."""
@@ -84,14 +90,16 @@ class StreamFlow:
         """Names the transport as Via does."""
         return "TLS" if self.secure else "TCP"
 
-    def send(self, message: Request | Response) -> None:
-        """Sends one message, or keeps it until the connection is up."""
-        octets = serialise(message)
+    def send(self, *messages: Request | Response) -> None:
+        """Sends messages in one write, or keeps them until the connection is up."""
         self.used_at = self.owner.reactor.seconds()
         if self._ready and self.link is not None:
-            self.link.write(octets)
-        elif sum(map(len, self._waiting)) + len(octets) <= MOST_WAITING:
-            self._waiting.append(octets)
+            self.link.write(_written(messages))
+            return
+        for message in messages:
+            octets = _written((message,))
+            if sum(map(len, self._waiting)) + len(octets) <= MOST_WAITING:
+                self._waiting.append(octets)
 
     def accepted(self, sock: socket.socket, place: str, release: Any) -> None:
         """Takes a connection that a peer has opened."""
@@ -170,14 +178,18 @@ class StreamFlow:
             self._cut("an unfinished message")
 
     def _take(self, events: Any) -> None:
-        for event in events:
-            if isinstance(event, KeepAlive):
-                if self.link is not None:
-                    self.link.write(PONG)
-            elif isinstance(event, Malformed):
-                self._refuse(event)
-            else:
-                self.owner.received(event, self)
+        self.owner.begin_read()
+        try:
+            for event in events:
+                if isinstance(event, KeepAlive):
+                    if self.link is not None:
+                        self.link.write(PONG)
+                elif isinstance(event, Malformed):
+                    self._refuse(event)
+                else:
+                    self.owner.received(event, self)
+        finally:
+            self.owner.end_read()
 
     def _refuse(self, malformed: Malformed) -> None:
         if malformed.request is not None:
@@ -214,9 +226,10 @@ class DatagramFlow:
     transport: str = "UDP"
     certified: frozenset[str] | None = None
 
-    def send(self, message: Request | Response) -> None:
-        """Sends one datagram."""
-        self.socket.send(serialise(message), self.address)
+    def send(self, *messages: Request | Response) -> None:
+        """Sends one datagram for each message."""
+        for message in messages:
+            self.socket.send(_written((message,)), self.address)
 
 
 class DatagramSocket(DatagramProtocol):
@@ -247,4 +260,19 @@ class DatagramSocket(DatagramProtocol):
             if event.request is not None:
                 flow.send(event.request.reply(event.status))
         elif not isinstance(event, KeepAlive):
-            self._owner.received(event, flow)
+            self._owner.begin_read()
+            try:
+                self._owner.received(event, flow)
+            finally:
+                self._owner.end_read()
+
+
+def _written(messages: tuple[Request | Response, ...]) -> bytes:
+    """Writes messages one behind the other; one that cannot be written is left out, the others still go."""
+    pieces = []
+    for message in messages:
+        try:
+            pieces.append(serialise(message))
+        except SipSyntaxError:
+            log.failure("message not written")
+    return b"".join(pieces)

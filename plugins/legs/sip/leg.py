@@ -71,6 +71,7 @@ class SipLeg:
             (inside.name or where.host, where.port),
         )
         side.desk = self._desk(Side.INTERNAL, side, lambda domain: inside.sessions)
+        side.turns = self.outside.turns
         for domain in config.gateway.domains:
             target = inside.connect.of(domain)
             if target is not None:
@@ -99,7 +100,7 @@ class SipLeg:
         if side is None:
             return False
         delivered = _desk_of(side).deliver(envelope)
-        side.turn()
+        side.turns.mark(side)
         return delivered
 
     def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:

@@ -11,12 +11,14 @@ from gateway.log import Log
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.station import Station
 from gateway.protocols.sip.subscribing import SubscriptionKey
+from gateway.protocols.sip.transaction_events import Send
 from gateway.protocols.sip.transactions import TransactionLayer
 from gateway.protocols.sip.uri import SipUri
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
 from gateway.transport.listener import Listener
 from plugins.legs.sip.flows import DatagramSocket, Flow, StreamFlow
 from plugins.legs.sip.hosts import SipHost
+from plugins.legs.sip.turns import Turns
 
 log = Log("sip")
 
@@ -58,6 +60,8 @@ class SipSide:
         mark = surroundings.secret("sip-hop").hex()[:16]
         station = Station(transactions, _token, f"sip:{shown};transport={transport}", self._way, random.random, mark)
         self.agent = UserAgent(station, _Admission(self))
+        self.turns = Turns(self.reactor)
+        """Shared by the sides of a leg."""
         self.flows: dict[str, StreamFlow] = {}
         self._accepted: set[StreamFlow] = set()
         self._listeners: list[Listener] = []
@@ -90,9 +94,19 @@ class SipSide:
         """Says where a domain is reached over UDP."""
         self._addresses[domain] = address
 
+    def begin_read(self) -> None:
+        """Takes note that the messages of one read follow."""
+        self.turns.begin()
+
     def received(self, message: Request | Response, flow: Flow) -> None:
         """Takes one message from a flow."""
-        self._tell(self.agent.received(message, flow, flow.certified, self.reactor.seconds()))
+        self.turns.mark(self)
+        for event in self.agent.received(message, flow, flow.certified, self.reactor.seconds()):
+            self._happened(event)
+
+    def end_read(self) -> None:
+        """Lets every side send what the messages of one read have led to."""
+        self.turns.end()
 
     def flow_lost(self, flow: Flow) -> None:
         """Takes note that a flow has ended: what waited on it has failed."""
@@ -125,9 +139,7 @@ class SipSide:
             while True:
                 events = self.agent.tick(self.reactor.seconds())
                 sends = self.agent.take_output()
-                for send in sends:
-                    way: Any = send.flow
-                    way.send(send.message)
+                self._send(sends)
                 for event in events:
                     self._happened(event)
                 if not events and not sends:
@@ -135,6 +147,14 @@ class SipSide:
         finally:
             self._turning = False
         self._set_alarm()
+
+    def _send(self, sends: list[Send]) -> None:
+        """Sends messages in order, those of one flow in one piece."""
+        ways: dict[Any, list[Request | Response]] = {}
+        for send in sends:
+            ways.setdefault(send.flow, []).append(send.message)
+        for way, messages in ways.items():
+            way.send(*messages)
 
     def _tell(self, events: list[UserAgentEvent]) -> None:
         for event in events:
@@ -148,11 +168,15 @@ class SipSide:
             log.failure("event failed")
 
     def _set_alarm(self) -> None:
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
+        """Wakes this side in time; an alarm that rings too early only sets the next one, which is cheaper."""
         when = self.agent.next_timer()
-        if when is not None:
-            self._alarm = self.reactor.callLater(max(0.0, when - self.reactor.seconds()), self.turn)
+        if when is None:
+            return
+        if self._alarm is not None and self._alarm.active():
+            if self._alarm.getTime() <= when:
+                return
+            self._alarm.cancel()
+        self._alarm = self.reactor.callLater(max(0.0, when - self.reactor.seconds()), self.turn)
 
     def tick(self) -> None:
         """Closes connections that nobody has used for long, or on which a message does not come to its end."""

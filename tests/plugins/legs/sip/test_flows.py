@@ -58,9 +58,16 @@ class Owner:
     limits: Limits = field(factory=Limits)
     heard: list[Request | Response] = field(factory=list)
     lost: list[Flow] = field(factory=list)
+    reads: int = 0
 
     def received(self, message: Request | Response, flow: Flow) -> None:
         self.heard.append(message)
+
+    def begin_read(self) -> None:
+        self.reads += 1
+
+    def end_read(self) -> None:
+        self.reads += 1
 
     def flow_lost(self, flow: Flow) -> None:
         self.lost.append(flow)
@@ -202,3 +209,14 @@ async def test_datagrams(minted: MintedContexts) -> None:
         flow.send(owner.heard[0].reply(200) if isinstance(owner.heard[0], Request) else owner.heard[0])
         assert b"SIP/2.0 200 " in await answered(peer, b"SIP/2.0 200")
     await port.stopListening()
+
+
+def test_messages_that_are_sent_together_are_one_write_and_a_wrong_one_hurts_no_other(
+    plain: tuple[StreamFlow, Owner, socket.socket],
+) -> None:
+    flow, _, peer = plain
+    good, wrong = request("OPTIONS"), request("OPTIONS")
+    wrong.headers.add("Subject", "two\r\nlines")
+    flow.send(good, wrong, good)
+    peer.settimeout(5.0)
+    assert peer.recv(65536).count(b"OPTIONS sip:") == 2
