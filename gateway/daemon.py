@@ -35,6 +35,7 @@ from gateway.store.secrets import SecretStore
 from gateway.store.subscriptions import SubscriptionStore
 from gateway.taps import Taps
 from gateway.transport.clock import use_monotonic_time
+from gateway.transport.moderation import moderate
 from gateway.web.control import ControlSocket
 from gateway.web.metrics_site import MetricsSite
 
@@ -293,6 +294,7 @@ def serve(daemon: Daemon, reactor: Any, begun: Callable[[], object] = lambda: No
     reactor.callWhenRunning(lambda: ensureDeferred(begin()))
     reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(daemon.stop()))
     signal.signal(signal.SIGHUP, hang_up)
+    moderate(reactor)
     os.umask(0o077)
     reactor.run()
     return outcome["status"]

@@ -23,11 +23,13 @@ from gateway.transport.socket_tls import describe, reset_on_close, tls_connectio
 
 READ_SIZE = 65536
 PLAIN_READS = 4
-# One SSL_read returns one record of 16 KiB at most. More than 64 KiB at a time make each stanza dearer (caches).
-TLS_READS = 4
 TLS_RECORD = 16384
-BUSY_SECONDS = 0.0004
-"""A record that comes so soon after the one before it is probably not the last: it is worth asking for another."""
+"""One SSL_read returns one record of 16 KiB at most."""
+ROUND_SIZE = 65536
+"""Bytes after which a round of reading ends: more at a time make each stanza dearer (caches)."""
+ROUND_READS = 256
+BUSY_SECONDS = 0.05
+"""A record that comes so soon after the one before it may not be the last: it is worth asking for another."""
 
 _WAIT = (SSL.WantReadError, SSL.WantWriteError, BlockingIOError, InterruptedError)
 _BROKEN = (SSL.Error, OSError)
@@ -209,15 +211,20 @@ class Link:
         """Reads a bounded number of pieces; the second value says how the stream ended, if it did."""
         pieces: list[bytes] = []
         tls, sock = self._tls, self._sock
-        recv, size, reads = (sock.recv, READ_SIZE, PLAIN_READS) if tls is None else (tls.recv, TLS_RECORD, TLS_READS)
+        recv, size = (sock.recv, READ_SIZE) if tls is None else (tls.recv, TLS_RECORD)
         before, self._read_at = self._read_at, self._reactor.seconds()
         busy = tls is not None and self._read_at - before < BUSY_SECONDS
+        left = ROUND_SIZE
         try:
-            for _ in range(reads):
+            for _ in range(ROUND_READS):
                 piece = recv(size)
                 if not piece:
                     return pieces, ""
                 pieces.append(piece)
+                left -= len(piece)
+                if left <= 0:
+                    self._reactor.callLater(0, self._read_again)
+                    break
                 if len(piece) < size and not busy:
                     break
         except SSL.WantWriteError:
