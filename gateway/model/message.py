@@ -42,6 +42,16 @@ class EncryptedPayload:
 
 
 @frozen
+class Hop:
+    """Is the mark of a gateway that has carried a message over from one protocol to another."""
+
+    mark: str
+    """Its opaque name."""
+    left: int
+    """How many gateways may still follow."""
+
+
+@frozen
 class Message:
     """Is one instant message; what a protocol says beyond these fields does not cross."""
 
@@ -57,6 +67,10 @@ class Message:
     delayed_since: float | None = None
     """Posix seconds when the message was first sent, if it was stored on its way (XEP-0203)."""
     encrypted: tuple[EncryptedPayload, ...] = ()
+    expires_at: float | None = None
+    """Posix seconds after which its sender does not want it delivered any more (RFC 3428 section 4)."""
+    hops: tuple[Hop, ...] = ()
+    """The gateways that it has passed, so that a circle through several protocols is found."""
 
     @property
     def has_text(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from attrs import fields
 
 from gateway.model.envelope import Bounce
-from gateway.model.message import ChatState, Message, MessageKind
+from gateway.model.message import ChatState, Hop, Message, MessageKind
 from gateway.protocols.datetimes import read_datetime, write_datetime
 from gateway.protocols.element import Element
 from gateway.protocols.ids import clean_id, clean_language
@@ -29,7 +29,7 @@ _STATE_FORMS: Final = {state: f"<{state.value} xmlns='{ns.CHAT_STATES}'/>" for s
 _NORMAL: Final = MessageKind.NORMAL
 _FIELDS: Final = [one.name for one in fields(Message)[2:]]
 _NOTHING: Final[Draft] = [*(one.default for one in fields(Message)[2:]), None]
-_BODIES, _SUBJECTS, _THREAD, _STATE, _WANTED, _RECEIPT, _REPLACES, _SINCE, _ENCRYPTED = map(
+_BODIES, _SUBJECTS, _THREAD, _STATE, _WANTED, _RECEIPT, _REPLACES, _SINCE, _ENCRYPTED, _HOPS = map(
     _FIELDS.index,
     (
         "bodies",
@@ -41,9 +41,12 @@ _BODIES, _SUBJECTS, _THREAD, _STATE, _WANTED, _RECEIPT, _REPLACES, _SINCE, _ENCR
         "replaces",
         "delayed_since",
         "encrypted",
+        "hops",
     ),
 )
-_NO_REST: Final = (False, "", "", None, ())
+_NO_REST: Final = (False, "", "", None, (), ())
+MOST_HOPS: Final = 8
+"""Marks of gateways that are carried on."""
 
 
 def read_message(element: Element, now: float, lang: str = "") -> Message | Bounce | PublishedEvent:
@@ -87,7 +90,14 @@ def write_message(message: Message, sender: str, recipient: str) -> str:
         out += tag("thread", message.thread)
     if message.chat_state is not None:
         out += _STATE_FORMS[message.chat_state]
-    rest = (message.receipt_wanted, message.receipt_for, message.replaces, message.delayed_since, message.encrypted)
+    rest = (
+        message.receipt_wanted,
+        message.receipt_for,
+        message.replaces,
+        message.delayed_since,
+        message.encrypted,
+        message.hops,
+    )
     if rest != _NO_REST:
         out += _write_rest(message)
     return out + "</message>"
@@ -101,6 +111,9 @@ def _write_rest(message: Message) -> str:
         out += f"<replace xmlns='{ns.CORRECTION}' id='{escape_attribute(message.replaces, replace_illegal=True)}'/>"
     if message.delayed_since is not None:
         out += f"<delay xmlns='{ns.DELAY}' stamp='{write_datetime(message.delayed_since)}'/>"
+    for hop in message.hops[:MOST_HOPS]:
+        mark = escape_attribute(hop.mark, replace_illegal=True)
+        out += f"<gw xmlns='{ns.GATEWAY_HOP}' id='{mark}' hops='{max(0, hop.left)}'/>"
     return out + write_encrypted(message.encrypted)
 
 
@@ -143,6 +156,12 @@ def _encrypted(child: Element, draft: Draft, lang: str) -> None:
         draft[_ENCRYPTED] = (*draft[_ENCRYPTED], payload)
 
 
+def _hop(child: Element, draft: Draft, lang: str) -> None:
+    mark, left = clean_id(child.attributes.get("id")), child.attributes.get("hops", "")
+    if mark and left.isascii() and left.isdigit() and len(left) < 4 and len(draft[_HOPS]) < MOST_HOPS:
+        draft[_HOPS] = (*draft[_HOPS], Hop(mark, int(left)))
+
+
 def _event(child: Element, draft: Draft, lang: str) -> None:
     draft[-1] = draft[-1] or child
 
@@ -155,6 +174,7 @@ _EXTENSIONS: Final[dict[tuple[str, str], _Reader]] = {
     (ns.CORRECTION, "replace"): _replace,
     (ns.DELAY, "delay"): _delay,
     (ns.PUBSUB_EVENT, "event"): _event,
+    (ns.GATEWAY_HOP, "gw"): _hop,
 }
 _READERS: Final = {
     stanza_ns: {

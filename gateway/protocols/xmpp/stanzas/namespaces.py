@@ -18,6 +18,8 @@ VCARD_UPDATE: Final = "vcard-temp:x:update"
 CAPS: Final = "http://jabber.org/protocol/caps"
 
 PUBSUB: Final = "http://jabber.org/protocol/pubsub"
+GATEWAY_HOP: Final = "urn:example:gateway:hop"
+"""Our own: `<gw id='...' hops='n'/>` marks a message that a gateway has translated (protocols.md L-02)."""
 PUBSUB_EVENT: Final = "http://jabber.org/protocol/pubsub#event"
 ACTIVITY: Final = "http://jabber.org/protocol/activity"
 MOOD: Final = "http://jabber.org/protocol/mood"
