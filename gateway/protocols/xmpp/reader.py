@@ -7,7 +7,7 @@ from its start at every chunk. So the reader counts bytes itself, and holds a lo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pyexpat import ExpatError, ParserCreate, XMLParserType
 from typing import Final
 
@@ -17,6 +17,7 @@ from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names
 from gateway.protocols.xmpp.limits import Limits
 from gateway.protocols.xmpp.prolog import Prolog, TagScanner
+from gateway.protocols.xmpp.repeats import END, Repeat, repeats
 
 _MARKED: Final = re.compile(rb"<(?=[!?])")
 _CDATA: Final = b"<![CDATA["
@@ -90,6 +91,8 @@ class Reader:
     _fed: int = field(init=False, default=0)
     _mark: int = field(init=False, default=0)
     """Where the open stanza begins, or else where the next one may begin; like _fed an index into expat's input."""
+    _began: int = field(init=False, default=0)
+    """Where the last stanza began that expat has seen."""
     _tail: bytearray = field(init=False, factory=bytearray)
     """The unfinished token at the end of what expat has been given."""
     _held: bytearray | None = field(init=False, default=None)
@@ -216,7 +219,11 @@ class Reader:
         while True:
             room = self._mark + most - self._fed
             if len(piece) <= room:
-                self._parse(piece)
+                found = repeats(piece) if END in piece else ()
+                if found:
+                    self._parse_but(piece, found)
+                else:
+                    self._parse(piece)
                 return
             self._parse(piece[:room])
             if self._fed - self._mark >= most:
@@ -231,12 +238,36 @@ class Reader:
         self._long = self._fed - self._mark > self.limits.token_chars
         parser.Parse(piece, False)
         waiting = self._fed - parser.CurrentByteIndex
+        self._began = self._mark
         if not self._stack:
             self._mark = self._fed - waiting
         if waiting > len(piece):
             self._tail += piece
         elif waiting or self._tail:
             self._tail = bytearray(piece[len(piece) - waiting :])
+
+    def _parse_but(self, piece: bytes, found: Iterable[Repeat]) -> None:
+        """Parses a piece without the presences that repeat the one before them: these get what that one holds."""
+        done = 0
+        model: Element | None = None
+        for repeat in found:
+            if model is None or repeat.start > done:
+                self._parse(piece[done : repeat.start])
+                done = repeat.start
+                model = self._whole(repeat.start - repeat.model, len(repeat.values))
+            if model is not None:
+                attributes = dict(zip(model.attributes, repeat.values, strict=True))
+                self._events.append(Element(model.ns, model.name, attributes, model.children))
+                done = repeat.end
+        if done < len(piece):
+            self._parse(piece[done:])
+
+    def _whole(self, size: int, attributes: int) -> Element | None:
+        """Gives the last stanza if it is exactly the last so many bytes and has so many attributes, no declarations."""
+        if self._stack or self._ended or self._mark != self._fed or self._began != self._fed - size:
+            return None
+        last = self._events[-1] if self._events else None
+        return last if isinstance(last, Element) and len(last.attributes) == attributes else None
 
     def _hold(self, piece: bytes) -> bytes | None:
         """Keeps the pieces of a long unfinished tag or reference back; returns what to parse now, or None."""
