@@ -32,7 +32,7 @@ class Moderation:
         """
         if timeout is not None and timeout <= 0:
             return 0.0
-        passed = now - self._before
+        passed = max(0.0, now - self._before)
         self._before = now
         self._free = min(FREE_ROUNDS, self._free + passed * FREE_ROUNDS_PER_SECOND) - 1.0
         if self._free >= 0.0:

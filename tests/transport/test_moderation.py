@@ -37,7 +37,7 @@ def test_quiet_gives_the_free_rounds_back() -> None:
     moderation = Moderation()
     for step in range(100):
         moderation.rest(1000.0 + step * 0.001, None)
-    assert [moderation.rest(1001.0 + step * 0.0001, None) for step in range(int(FREE_ROUNDS))] == [0.0] * 20
+    assert [moderation.rest(1002.0 + step * 0.0001, None) for step in range(int(FREE_ROUNDS))] == [0.0] * 20
 
 
 def test_work_that_is_under_way_is_not_held() -> None:
