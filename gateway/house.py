@@ -10,7 +10,7 @@ from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import Message
-from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
+from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import INBOUND, Ask, Subscription
 from gateway.own_levels import OwnLevels
 from gateway.pairs import Pair, PairBook
@@ -22,12 +22,12 @@ from gateway.rates import Rates
 from gateway.relay import Relay
 from gateway.roster import Roster, States
 from gateway.taps import Taps
+from gateway.telling import Telling
 
 log = Log("house")
 
 MOST_HEARD = 50
 """Resources of one contact that one person is told of."""
-_ALWAYS = frozenset({Field.AVAILABILITY})
 _DROPPED = {Problem.RESOURCE_CONSTRAINT: Reason.QUEUE_FULL, Problem.POLICY_VIOLATION: Reason.SIZE}
 
 
@@ -53,11 +53,10 @@ class House:
         self._now = now
         self._own_levels = own_levels
         self.rates = Rates(now)
-        self._unrecorded: set[Pair] = set()
-        """Pairs whose contact could not be told the present, because a required tap did not record it."""
         self._closed = False
-        self.relay = Relay(pairs, legs, inside, taps, metrics)
-        self.presence = PresenceBook(pairs, self._disclose, self._carried)
+        self.relay = Relay(pairs, legs, inside, taps, metrics, self._unkept)
+        self._telling = Telling(self.relay, taps, lambda pair: self.presence.presence_of(pair), metrics, now)
+        self.presence = PresenceBook(pairs, self._telling.disclose, self._carried)
         self.roster = Roster(self.relay, pairs, self.presence, states, now, most_subscriptions)
         self.inquiries = Inquiries(self.relay, self.presence, self._ask, now)
 
@@ -108,7 +107,7 @@ class House:
         """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
         pair = self.relay.pair_of(envelope)
         if isinstance(envelope.content, Presence) and envelope.side is Side.INTERNAL:
-            return self._present(envelope, pair)
+            return self._telling.present(envelope, pair)
         inward = envelope.side is Side.EXTERNAL
         if isinstance(envelope.content, Bounce) or (inward and isinstance(envelope.content, Answer)):
             return envelope
@@ -190,8 +189,8 @@ class House:
         """Does what time brings: ends grants and waiting, and tells what could not be recorded; once a second."""
         self.inquiries.expire()
         self.reveal_again(self.pairs.ended())
-        unrecorded, self._unrecorded = self._unrecorded, set()
-        for pair in unrecorded:
+        self.roster.say_again()
+        for pair in self._telling.unrecorded():
             self.presence.tell(pair)
 
     def facts_changed(self, pairs: Sequence[Pair]) -> None:
@@ -218,6 +217,7 @@ class House:
     def close(self) -> None:
         """Says good-bye to everybody, and takes nothing any more."""
         self.say_goodbye(self.pairs)
+        self._telling.close()
         self._closed = True
 
     def _within_rate(self, envelope: Envelope, pair: Pair) -> bool:
@@ -254,65 +254,12 @@ class House:
         elif bounce.of == "message":
             self.relay.pass_on(envelope, pair)
 
-    def _disclose(self, pair: Pair, presence: Presence, again: bool) -> None:
-        """Tells a contact what he may see, unless it is what he was last told.
-
-        While something waits for him already there is nothing to do: what he is told is looked up when it goes.
-        """
-        if pair.waiting:
-            return
-        envelope = Envelope(pair.alias, pair.contact, presence, Side.INTERNAL)
-        shown = self._view(envelope, presence, pair, again)
-        if shown is None:
-            return
-        if self.relay.deliver(envelope, pair, shown):
-            self._told(pair, shown)
+    def _unkept(self, envelope: Envelope, pair: Pair) -> None:
+        """Takes back what a required tap took and could not keep: it has not left."""
+        if isinstance(envelope.content, Subscription) and envelope.content.ask is Ask.SUBSCRIBED:
+            self.roster.say_later(pair)
         else:
-            pair.waiting = True
-
-    def _present(self, envelope: Envelope, pair: Pair) -> Envelope | None:
-        """Gives what there is to say now in place of presence that waited."""
-        pair.waiting = False
-        presence = Presence(self.presence.presence_of(pair))
-        shown = self._view(Envelope(pair.alias, pair.contact, presence, Side.INTERNAL), presence, pair, True)
-        if shown is None:
-            return None
-        self._told(pair, shown)
-        return Envelope(envelope.sender, envelope.recipient, shown, Side.INTERNAL)
-
-    def _view(self, envelope: Envelope, presence: Presence, pair: Pair, again: bool) -> Presence | None:
-        """Gives what a contact is to be told, once it is recorded; None when it is nothing new.
-
-        What is refused, or cannot be recorded, looks like nobody there: he must not go on believing what he was told.
-        """
-        if pair.facts.partner is None:
-            return None
-        verdict = self.relay.judge(envelope, pair)
-        seen = verdict.content.document if isinstance(verdict.content, Presence) else OFFLINE
-        known = OFFLINE if pair.last is None and not pair.unsure else pair.last
-        if seen == known and not again:
-            pair.revoking_since = None
-            return None
-        recorded = self.relay.record(envelope, pair, verdict).decision is Decision.DELIVER
-        if len(seen) and not recorded:  # that nothing is seen any more is recorded as well, but never held back
-            self._unrecorded.add(pair)
-            seen = OFFLINE
-            if known == OFFLINE:
-                return None
-        if known is None:
-            return Presence(seen)
-        if pair.revoking_since is not None and known.names <= seen.names:
-            pair.revoking_since = None
-        return Presence(seen, changed=known.names | seen.names | _ALWAYS if again else known.differing(seen))
-
-    def _told(self, pair: Pair, shown: Presence) -> None:
-        pair.last, pair.unsure, pair.waiting = shown.document, False, False
-        self._revoked(pair)
-
-    def _revoked(self, pair: Pair) -> None:
-        if pair.revoking_since is not None:
-            self._metrics.revoked(self._now() - pair.revoking_since)
-            pair.revoking_since = None
+            self.undeliverable(envelope, Problem.RESOURCE_CONSTRAINT)
 
     async def _ask(self, person: Address, contact: Address, kind: QueryKind) -> PresenceDocument | None:
         return await self._legs[self._inside].ask(person, contact, kind)

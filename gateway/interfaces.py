@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
@@ -66,14 +66,41 @@ class Leg(Protocol):
         """Closes every link cleanly, in bounded time."""
 
 
+@define(eq=False)
+class Promise:
+    """Is a tap's word that it will say whether what it took lasts; one may stand for many envelopes."""
+
+    kept: bool | None = None
+    """None while that is open."""
+    _waiting: list[Callable[[bool], None]] = field(init=False, factory=list)
+
+    def then(self, call: Callable[[bool], None]) -> None:
+        """Calls, in the order of asking, as soon as it is known."""
+        if self.kept is None:
+            self._waiting.append(call)
+        else:
+            call(self.kept)
+
+    def settle(self, kept: bool) -> None:
+        """Makes it known; only the first word counts."""
+        if self.kept is None:
+            self.kept = kept
+            waiting, self._waiting = self._waiting, []
+            for call in waiting:
+                call(kept)
+
+
 class Tap(Protocol):
     """Sees every envelope and its verdict; can change neither."""
 
     required: bool
     """When true, an envelope that cannot be recorded is not delivered."""
 
-    def record(self, received: Envelope, verdict: Verdict) -> None:
-        """Records one decision; an exception from a required tap refuses the envelope."""
+    def record(self, received: Envelope, verdict: Verdict) -> Promise | None:
+        """Records one decision; an exception from a required tap refuses the envelope.
+
+        A required tap that must wait for a disk gives a Promise: nothing that discloses leaves before it is kept.
+        """
 
 
 @frozen

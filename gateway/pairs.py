@@ -9,7 +9,7 @@ from typing import Protocol
 from attrs import define, field
 
 from gateway.model.address import Address
-from gateway.model.presence import OFFLINE, Presence, PresenceDocument
+from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import State
 from gateway.policy.access_level import AccessLevel, Assignment, Network, resolve
 from gateway.policy.authorization import Facts, permission
@@ -57,6 +57,10 @@ class Pair:
     """True after a restart, until the contact has been told the present: he may believe what no longer holds."""
     waiting: bool = False
     """True while there is something to tell that waits for a link."""
+    held: frozenset[Field] | None = None
+    """The fields of what a required tap has taken but not kept for good yet; it goes to the contact when it has."""
+    held_again: bool = False
+    """True when that is to be told although the contact may have been told it already."""
     snubbed: bool = False
     """True when the contact has asked for a subscription while he was blocked: he believes that his request waits."""
     revoking_since: float | None = None
@@ -73,6 +77,7 @@ class Pair:
     def idle(self) -> bool:
         """Says whether forgetting the pair would lose nothing that cannot be looked up again."""
         told = self.last in (None, OFFLINE) and not (self.unsure or self.waiting or self.revoking_since)
+        told = told and self.held is None
         return told and not self.endpoints and not self.heard
 
 

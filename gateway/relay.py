@@ -1,6 +1,7 @@
 """The way of one envelope: look up, authorize, record, deliver."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from gateway.interfaces import Leg
 from gateway.log import Log
@@ -9,10 +10,10 @@ from gateway.model.address import Address
 from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Query, Side
 from gateway.model.message import Message
 from gateway.model.presence import Presence
-from gateway.model.subscription import Subscription
+from gateway.model.subscription import Ask, Subscription
 from gateway.outbox import bounce_for
 from gateway.pairs import Pair, PairBook
-from gateway.policy.authorization import authorize
+from gateway.policy.authorization import Facts, authorize
 from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.taps import Taps
 
@@ -25,12 +26,21 @@ _UNRECORDED = Verdict(Decision.REFUSE, Reason.TAP_FAILED, "", problem=Problem.RE
 class Relay:
     """Carries every envelope from its leg to its leg; it knows no protocol and decides nothing itself."""
 
-    def __init__(self, pairs: PairBook, legs: Mapping[str, Leg], inside: str, taps: Taps, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        pairs: PairBook,
+        legs: Mapping[str, Leg],
+        inside: str,
+        taps: Taps,
+        metrics: Metrics,
+        unkept: Callable[[Envelope, Pair], None],
+    ) -> None:
         self.pairs = pairs
         self._legs = legs
         self._inside = inside
         self._taps = taps
         self._metrics = metrics
+        self._unkept = unkept
 
     def pair_of(self, envelope: Envelope) -> Pair:
         """Gives the pair that an envelope passes between."""
@@ -49,7 +59,7 @@ class Relay:
 
     def record(self, envelope: Envelope, pair: Pair, verdict: Verdict) -> Verdict:
         """Shows a verdict to the taps and counts it; refuses when a required tap cannot record it."""
-        if not self._taps.record(envelope, verdict):
+        if not self._taps.record(envelope, verdict) and not takes_back(envelope):
             verdict = _UNRECORDED
         self._metrics.decided(envelope, pair.facts.partner, verdict)
         return verdict
@@ -67,7 +77,27 @@ class Relay:
             self.refuse(envelope, verdict.problem)
         return verdict
 
-    def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> bool:
+    def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> None:
+        """Hands over what the policy built; to the outside once the required taps have kept what was recorded of it."""
+        if envelope.side is Side.INTERNAL and self._taps.open and not takes_back(envelope):
+            self._taps.when_lasting(partial(self._settled, envelope, pair, content, pair.facts))
+        else:
+            self.hand_over(envelope, pair, content)
+
+    def _settled(self, envelope: Envelope, pair: Pair, content: Content, facts: Facts, kept: bool) -> None:
+        """Delivers what is recorded for good; decides anew when something has changed meanwhile."""
+        if not kept:
+            self._unkept(envelope, pair)
+        elif pair.facts is facts or self.judge(envelope, pair).content == content:
+            self.hand_over(envelope, pair, content)
+        else:
+            verdict = self.decide(envelope, pair)
+            if verdict.decision is Decision.DELIVER and verdict.content is not None:
+                self.deliver(envelope, pair, verdict.content)
+            elif verdict.problem is not None:
+                self._unkept(envelope, pair)
+
+    def hand_over(self, envelope: Envelope, pair: Pair, content: Content) -> bool:
         """Addresses what the policy built as the other side knows the two, and hands it to the leg."""
         outgoing = readdressed(envelope, pair, content)
         partner = pair.facts.partner
@@ -88,6 +118,13 @@ class Relay:
         back = Envelope(_refuser(envelope, answer), envelope.sender, answer, other)
         leg = self._legs[partner.via if partner and other is Side.INTERNAL else self._inside]
         leg.deliver(back)
+
+
+def takes_back(envelope: Envelope) -> bool:
+    """Says whether a person ends a subscription: that tells nothing, and must not wait or be lost."""
+    content = envelope.content
+    ends = isinstance(content, Subscription) and content.ask in (Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED)
+    return ends and envelope.side is Side.INTERNAL
 
 
 def _refuser(envelope: Envelope, answer: Content) -> Address:

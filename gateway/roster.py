@@ -12,7 +12,7 @@ from gateway.model.envelope import Envelope, Problem, Side
 from gateway.model.subscription import INBOUND, OUTBOUND, Ask, State, Subscription
 from gateway.pairs import Pair, PairBook
 from gateway.policy.partners import Strangers
-from gateway.policy.verdict import Decision, Reason
+from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.presence_book import PresenceBook, unavailable_from
 from gateway.relay import Relay
 
@@ -52,6 +52,7 @@ class Roster:
         self._most = most
         self._kept = Counter(contact.domain for _, contact, state in states.all() if state is not State.NONE)
         self._probed: dict[tuple[str, str], float] = {}
+        self._unsaid: set[Pair] = set()
 
     def receive(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
         """Takes one subscription request or probe from either side."""
@@ -97,6 +98,17 @@ class Roster:
         if request.ask is Ask.SUBSCRIBE and pair.facts.subscription.request_waits:
             self._enter(pair, INBOUND[pair.facts.subscription, Ask.UNSUBSCRIBE].state)
 
+    def say_later(self, pair: Pair) -> None:
+        """Keeps in mind that a contact has not been told that he is subscribed, since no tap could record it."""
+        self._unsaid.add(pair)
+
+    def say_again(self) -> None:
+        """Tells contacts that they are subscribed who could not be told before, as far as they still are."""
+        unsaid, self._unsaid = self._unsaid, set()
+        for pair in unsaid:
+            if pair.facts.subscription.contact_watches and pair.facts.partner is not None:
+                self._say(pair, Ask.SUBSCRIBED)
+
     def forget_heard(self, pair: Pair) -> None:
         """Tells a person that every resource of a contact of which he knows is gone."""
         for resource in sorted(pair.heard):
@@ -106,7 +118,8 @@ class Roster:
 
     def _from_person(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
         verdict = self._relay.decide(envelope, pair)
-        if verdict.decision is not Decision.DELIVER:
+        unrecorded = verdict.reason is Reason.TAP_FAILED and request.ask is Ask.SUBSCRIBED
+        if verdict.decision is not Decision.DELIVER and not unrecorded:
             if verdict.problem is not None:
                 self._relay.refuse(envelope, verdict.problem)
             return
@@ -121,7 +134,10 @@ class Roster:
         step = OUTBOUND[before, request.ask]
         self._enter(pair, step.state)
         self._part(pair, before)
-        if step.passes:
+        if unrecorded:
+            # No error answers an acceptance, and nobody repeats it.
+            self.say_later(pair)
+        elif step.passes:
             self._relay.deliver(envelope, pair, request)
 
     def _from_contact(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
@@ -231,4 +247,8 @@ class Roster:
 
     def _say(self, pair: Pair, ask: Ask) -> None:
         answer = Envelope(pair.person, pair.contact, Subscription(ask), Side.INTERNAL)
-        self._relay.deliver(answer, pair, answer.content)
+        verdict = Verdict(Decision.DELIVER, Reason.ALLOWED, pair.facts.level.name, answer.content)
+        if self._relay.record(answer, pair, verdict).decision is Decision.DELIVER:
+            self._relay.deliver(answer, pair, answer.content)
+        else:
+            self.say_later(pair)

@@ -1,8 +1,9 @@
 """Hands each envelope and its verdict to every tap."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from gateway.interfaces import Tap
+from gateway.errors import GatewayError
+from gateway.interfaces import Promise, Tap
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.envelope import Envelope
@@ -17,6 +18,8 @@ class Taps:
     def __init__(self, taps: Iterable[Tap] = (), metrics: Metrics | None = None) -> None:
         self._taps = tuple(taps)
         self._metrics = metrics
+        self._promised: dict[int, Promise] = {}
+        """The newest promise of each required tap: as each keeps its own in order, it covers all before it."""
 
     def record(self, received: Envelope, verdict: Verdict) -> bool:
         """Shows one decision to every tap; False when a required tap failed, so that nothing may be delivered."""
@@ -25,14 +28,53 @@ class Taps:
         recorded = [self._recorded(tap, received, verdict) for tap in self._taps]
         return all(recorded)
 
+    @property
+    def open(self) -> bool:
+        """Says whether something that was recorded is not known yet to last."""
+        return any(promise.kept is None for promise in self._promised.values())
+
+    def when_lasting(self, call: Callable[[bool], None]) -> None:
+        """Calls once it is known whether all that was recorded so far lasts: at once when nothing is open."""
+        waiting = [promise for promise in self._promised.values() if promise.kept is None]
+        if not waiting:
+            call(True)
+        elif len(waiting) == 1:
+            waiting[0].then(call)
+        else:
+            _Several(waiting, call).begin()
+
     def _recorded(self, tap: Tap, received: Envelope, verdict: Verdict) -> bool:
         try:
-            if tap.record(received, verdict) is None:  # type: ignore[func-returns-value]
+            given = tap.record(received, verdict)
+            if given is None or isinstance(given, Promise):
+                if given is not None and tap.required:
+                    self._promised[id(tap)] = given
                 return True
             # A coroutine, for example: nobody would wait for it, and nothing would be recorded.
             log.error("tap gave something back", tap=type(tap).__name__)
+        except GatewayError as problem:
+            # The tap has said so itself, once; here it would be said for each envelope.
+            log.debug("tap refuses", tap=type(tap).__name__, detail=problem)
         except Exception:  # noqa: BLE001 a tap is a plugin: whatever it raises must not stop the others
             log.failure("tap failed", tap=type(tap).__name__)
         if self._metrics is not None:
             self._metrics.tap_failures("yes" if tap.required else "no").inc()
         return not tap.required
+
+
+class _Several:
+    """Waits for the promises of several taps."""
+
+    def __init__(self, promises: list[Promise], call: Callable[[bool], None]) -> None:
+        self._promises = promises
+        self._open = len(promises)
+        self._call = call
+
+    def begin(self) -> None:
+        for promise in self._promises:
+            promise.then(self._one)
+
+    def _one(self, kept: bool) -> None:
+        self._open -= 1
+        if self._open == 0:
+            self._call(all(promise.kept for promise in self._promises))
