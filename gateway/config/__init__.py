@@ -2,6 +2,7 @@
 
 from gateway.config.building import Config, PartnerRoute
 from gateway.config.changes import changes, restart_needed
+from gateway.config.directories import DirectoryCaldav, DirectoryFile, DirectoryIcal, DirectoryLdap
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.loading import load
 from gateway.config.sections import Limits, MetricsPage, Tls
@@ -21,6 +22,10 @@ __all__ = [
     "Addresses",
     "Auth",
     "Config",
+    "DirectoryCaldav",
+    "DirectoryFile",
+    "DirectoryIcal",
+    "DirectoryLdap",
     "Endpoint",
     "InsideAuth",
     "InsideComponent",

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, field, frozen
 
+from gateway.config.directories import Directories, DirectoryFile, DirectoryLdap
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.lines import TomlPath
 from gateway.config.reading import Reading, toml
@@ -68,6 +69,8 @@ class Config:
     partners: Partners
     routes: Mapping[str, PartnerRoute]
     """By the partner's name."""
+    directories: tuple[Directories, ...] = ()
+    """In the order of the file, which is the order in which they are believed."""
 
     @property
     def domains(self) -> tuple[Domain, ...]:
@@ -128,6 +131,7 @@ class Builder:
             self._reading.refuse(("gateway", "domains"), "[gateway] domains is empty: name at least one domain of ours")
         self._check_inside()
         self._check_tls()
+        self._check_directories()
 
     def _check_tls(self) -> None:
         tls = self._file.tls
@@ -143,6 +147,25 @@ class Builder:
         for index, extra in enumerate(tls.extra):
             if self.own and extra.domain not in self.own:
                 self._not_ours(("tls", "extra", index, "domain"), f"[[tls.extra]] domain = {toml(extra.domain)}")
+
+    def _check_directories(self) -> None:
+        names: set[str] = set()
+        for index, section in enumerate(self._file.directory):
+            path: TomlPath = ("directory", index)
+            title = f"[[directory]] {section.name}"
+            if not _LEVEL_NAME.fullmatch(section.name):
+                self._reading.refuse((*path, "name"), f"{title}: a name has a-z, 0-9, - and _, 32 at most")
+            if section.name in names:
+                self._reading.refuse((*path, "name"), f"{title} is there twice")
+            names.add(section.name)
+            if isinstance(section, DirectoryLdap):
+                for domain in section.base.by_domain:
+                    if self.own and domain not in self.own:
+                        self._not_ours((*path, "base", domain), f"{title} base names {domain}")
+                if section.bind and section.password is None:
+                    self._reading.refuse((*path, "bind"), f"{title} bind needs a password")
+            elif isinstance(section, DirectoryFile) and section.path.suffix not in (".csv", ".toml"):
+                self._reading.refuse((*path, "path"), f"{title} path must end in .csv or .toml")
 
     def _complained(self, name: str) -> bool:
         """Says whether the table is there, so that its own problems have been told."""

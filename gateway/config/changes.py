@@ -34,6 +34,7 @@ def changes(old: Config, new: Config) -> list[str]:
         *_settings(old, new),
         *_tables("partner", _partners(old), _partners(new)),
         *_tables("level", old.levels, new.levels),
+        *_tables("directory", _directories(old), _directories(new)),
         *_sets("lock", map(_lock, old.locks), map(_lock, new.locks)),
         *_sets("assignment", map(_assignment, old.assignments), map(_assignment, new.assignments)),
     ]
@@ -41,7 +42,8 @@ def changes(old: Config, new: Config) -> list[str]:
 
 def restart_needed(old: Config, new: Config) -> list[str]:
     """Names the changed settings that count only after a restart, as `section.setting`."""
-    return [name for name, restarts, _, _ in _differences(old, new) if restarts]
+    settings = [name for name, restarts, _, _ in _differences(old, new) if restarts]
+    return settings + ["directory"] * (old.directories != new.directories)
 
 
 def _settings(old: Config, new: Config) -> Iterator[str]:
@@ -67,6 +69,10 @@ def _differences(old: Config, new: Config) -> Iterator[tuple[str, bool, Any, Any
 
 def _partners(config: Config) -> Mapping[str, Any]:
     return {name: (partner, config.routes[name]) for name, partner in config.partners.by_name.items()}
+
+
+def _directories(config: Config) -> Mapping[str, Any]:
+    return {section.name: section for section in config.directories}
 
 
 def _tables(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -112,6 +112,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         assignments=assignments,
         partners=built,
         routes=routes,
+        directories=file.directory,
     )
 
 

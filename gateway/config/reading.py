@@ -9,12 +9,14 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 from attrs import define, field
 
+from gateway.config import directories
 from gateway.config.lines import Lines, TomlPath
 from gateway.config.values import READERS, Place, Refused, Secret, nearest
 
 _Section = TypeVar("_Section")
 
 _MOST = 2**53
+_READERS: Mapping[Any, Any] = {**READERS, **directories.READERS}
 
 _SIMPLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text in quotes"),
@@ -67,7 +69,9 @@ class Reading:
                 values[name] = self._setting(settings[name], table[name], (*path, name))
             except Refused as problem:
                 refused.append(name)
-                shown = "" if settings[name].type is Secret else f" = {toml(table[name])}"
+                shown = (
+                    "" if Secret in (settings[name].type, *get_args(settings[name].type)) else f" = {toml(table[name])}"
+                )
                 label = f"{title} {name}" if path else f"[{name}]"
                 self.refuse((*path, name), f"{label}{shown}: {problem}")
         return values, refused
@@ -81,8 +85,8 @@ class Reading:
 
     def value(self, kind: Any, value: object, path: TomlPath) -> Any:
         """Reads one value of a kind; raises Refused."""
-        if kind in READERS:
-            return READERS[kind](value, self.place)
+        if kind in _READERS:
+            return _READERS[kind](value, self.place)
         if kind in _SIMPLE:
             return _simple(kind, value)
         if kind is Path:
@@ -108,14 +112,14 @@ class Reading:
         if not isinstance(value, dict):
             raise Refused("must be a table")
         meant = f'. Did you mean "{found}"?' if chosen and (found := nearest(str(chosen), by_name)) else ""
-        self.refuse((*path, "kind"), f"{title_of(path)} needs kind = {' or '.join(map(toml, by_name))}{meant}")
+        self.refuse((*path, "kind"), f"{title_of(path, value)} needs kind = {' or '.join(map(toml, by_name))}{meant}")
         return None
 
     def _list(self, shape: type, kind: Any, value: object, path: TomlPath) -> Any:
         if not isinstance(value, list):
             raise Refused("must be a list in brackets")
-        if attrs.has(kind) and kind not in READERS:
-            found = (self.section(kind, table, (*path, index)) for index, table in enumerate(value))
+        if _is_table(kind):
+            found = (self.value(kind, table, (*path, index)) for index, table in enumerate(value))
             return shape([entry for entry in found if entry is not None])
         items = [self._item(kind, item, path) for item in value]
         return shape(items)
@@ -146,7 +150,7 @@ def title_of(path: TomlPath, table: object = None) -> str:
     if not isinstance(path[-1], int):
         return f"[{name}]"
     known = table if isinstance(table, dict) else {}
-    label = known.get("domain", known.get("contact"))
+    label = known.get("domain", known.get("contact", known.get("name")))
     return f"[[{name}]] {label}" if isinstance(label, str) else f"[[{name}]] number {path[-1] + 1}"
 
 
@@ -168,6 +172,11 @@ def toml(value: object, width: int = 60) -> str:
     else:
         text = str(value)
     return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _is_table(kind: Any) -> bool:
+    """Says whether a kind of value is written as a table of its own."""
+    return kind not in _READERS and any(attrs.has(one) for one in (kind, *get_args(kind)))
 
 
 def _simple(kind: Any, value: object) -> Any:

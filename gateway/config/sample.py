@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import legs, sections
+from gateway.config import directories, legs, sections
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -36,6 +36,10 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[[assignment]]", sections.Assigned, False),
     ("[[partner]]", sections.Partnership, False),
     ("[partner.rates]", sections.RateLimits, False),
+    ("[[directory]]", directories.DirectoryFile, False),
+    ("[[directory]]", directories.DirectoryLdap, False),
+    ("[[directory]]", directories.DirectoryIcal, False),
+    ("[[directory]]", directories.DirectoryCaldav, False),
     ("[limits]", sections.Limits, True),
     ("[metrics]", sections.MetricsPage, True),
 )

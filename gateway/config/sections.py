@@ -6,6 +6,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from gateway.config.describing import says
+from gateway.config.directories import Directories
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.values import (
     Addresses,
@@ -280,5 +281,6 @@ class File:
     locks: Locks = field(factory=Locks)
     assignment: tuple[Assigned, ...] = ()
     partner: tuple[Partnership, ...] = ()
+    directory: tuple[Directories, ...] = ()
     limits: Limits = field(factory=Limits)
     metrics: MetricsPage = field(factory=MetricsPage)

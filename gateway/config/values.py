@@ -291,6 +291,7 @@ READERS: Mapping[Any, Callable[[object, Place], Any]] = {
     Endpoint | None: endpoint_or_off,
     Nameserver: Nameserver.read,
     Secret: secret,
+    Secret | None: secret,
     Trust: trust,
     Trust | None: trust,
     Targets: targets,

@@ -6,7 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from gateway.config import InsideComponent, InsideServer, InsideSip, load, sections
+from gateway.config import InsideComponent, InsideServer, InsideSip, directories, load, sections
 from gateway.config.sample import sample
 
 COMMITTED = Path(__file__).parents[2] / "deploy" / "gateway.toml"
@@ -24,7 +24,8 @@ def test_the_sample_is_a_configuration() -> None:
 
 @pytest.mark.parametrize("inside", [InsideServer, InsideComponent, InsideSip])
 def test_every_setting_of_the_sample_is_accepted(tmp_path: Path, inside: type) -> None:
-    (tmp_path / "component").write_text("canary")
+    for name in ("component", "ldap", "calendar"):
+        (tmp_path / name).write_text("canary")
     text = sample(every=True, inside=inside).replace('["corp.example"]', '["corp.example", "chat.corp.example"]')
     path = tmp_path / "gateway.toml"
     path.write_text(text)
@@ -35,8 +36,9 @@ def test_every_setting_of_the_sample_is_accepted(tmp_path: Path, inside: type) -
 
 SETTINGS = [
     (kind.__name__, setting)
-    for kind in vars(sections).values()
-    if isinstance(kind, type) and kind.__module__ == sections.__name__ and attrs.has(kind) and kind is not sections.File
+    for kind in (*vars(sections).values(), *vars(directories).values())
+    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ in (sections.__name__, directories.__name__)
+    if kind not in (sections.File, directories.Bases, directories.Attributes)
     for setting in attrs.fields(kind)
     if setting.name not in ("extra", "rates", "xmpp")
 ]
