@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from gateway.model.address import Address
+from gateway.model.envelope import Side
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import State
 from gateway.policy.access_level import AccessLevel, Assignment, Network, resolve
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.partners import Lock, Partner, Partners
-from gateway.policy.verdict import Permission
+from gateway.policy.verdict import Permission, Reason
+from gateway.policy.walls import EVERYBODY, Right, Wall, barrier, walled
 
 NEVER = float("inf")
+CONVERSATION_SECONDS = 3600.0
+"""Silence after which a conversation is over: who may not start one must wait for the other side again."""
 FULL_SECONDS = 10.0
 """How long a full book waits before it looks for idle pairs again: that takes a walk through all of it."""
 
@@ -65,6 +69,8 @@ class Pair:
     """True when the contact has asked for a subscription while he was blocked: he believes that his request waits."""
     revoking_since: float | None = None
     """When a narrowing was decided that the contact has not been told yet."""
+    spoke_at: float = 0.0
+    """Posix seconds at which something was last said in the conversation of the two."""
     heard: set[str] = field(factory=set)
     """The contact's resources that the person believes to be available."""
     alias: Address = field(init=False)
@@ -92,6 +98,12 @@ class Rules:
     assignments: tuple[Assignment, ...]
     domains: frozenset[str]
     """The organisation's own address domains."""
+    right: Right = EVERYBODY
+    walls: tuple[Wall, ...] = ()
+    groups: Callable[[str], frozenset[str]] = lambda person: frozenset()
+    """Gives the names of the groups that one of our people, by bare address, is in."""
+    apart: frozenset[str] = frozenset()
+    """Bare addresses of ours that are no people: rules about people do not concern them."""
 
 
 class PairBook:
@@ -132,6 +144,8 @@ class PairBook:
             return self._made(*key)
         if pair.valid_until <= self._now():
             self.refresh(pair)
+        if pair.facts.talking:
+            self._end_of_conversation(pair, self._now())
         return pair
 
     def of_person(self, person: str) -> list[Pair]:
@@ -140,9 +154,22 @@ class PairBook:
 
     def refresh(self, pair: Pair) -> None:
         """Looks the facts of a pair up again."""
-        pair.facts, pair.valid_until = self._facts(pair.person, pair.contact)
+        facts, pair.valid_until = self._facts(pair.person, pair.contact)
+        pair.facts = evolve(facts, talking=pair.facts.talking)
         pair.permission = permission(pair.facts)
         self._next_end = min(self._next_end, pair.valid_until)
+
+    def spoken(self, pair: Pair, side: Side) -> None:
+        """Takes note that a side has said something: the other one may answer while the conversation lasts."""
+        now = self._now()
+        self._end_of_conversation(pair, now)
+        pair.spoke_at = now
+        if side not in pair.facts.talking:
+            pair.facts = evolve(pair.facts, talking=pair.facts.talking | {side})
+
+    def _end_of_conversation(self, pair: Pair, now: float) -> None:
+        if pair.facts.talking and now - pair.spoke_at > CONVERSATION_SECONDS:
+            pair.facts = evolve(pair.facts, talking=frozenset())
 
     def ended(self) -> list[Pair]:
         """Gives the pairs for which an assignment has just ended, their facts looked up again."""
@@ -198,7 +225,22 @@ class PairBook:
         found = resolve(mine, contact, network, rules.levels, rules.default_level, now)
         state = self._subscriptions.state(person, contact)
         ends = [entry.until for entry in mine if entry.until is not None and entry.until > now]
-        return Facts(partner, found.level, found.assignment, state, rules.locks), min(ends, default=NEVER)
+        groups = rules.groups(person)
+        facts = Facts(
+            partner,
+            found.level,
+            found.assignment,
+            state,
+            rules.locks,
+            barrier=self._barrier(person, contact.domain, groups, partner),
+            walled=walled(rules.walls, person, groups, partner) if partner else frozenset(),
+        )
+        return facts, min(ends, default=NEVER)
+
+    def _barrier(self, person: str, domain: str, groups: frozenset[str], partner: Partner | None) -> Reason | None:
+        if partner is None:
+            return self.rules.partners.against(domain)
+        return None if person in self.rules.apart else barrier(person, groups, self.rules.right, partner)
 
     def _token(self, person: Address, partner: str) -> str:
         digest = hmac.new(self._secret, f"{person}\0{partner}".encode(), sha256).digest()

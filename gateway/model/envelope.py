@@ -101,3 +101,5 @@ class Envelope:
     recipient: Address
     content: Content
     side: Side
+    verified: bool | None = None
+    """What the peer says about the sender: that it has verified him, that it has not, or nothing (None)."""

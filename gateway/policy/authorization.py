@@ -8,8 +8,16 @@ from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Q
 from gateway.model.message import Message, MessageKind
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, State, Subscription
-from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment
-from gateway.policy.partners import CAPABILITY_MODALITIES, Lock, Modality, Partner, Strangers
+from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment, MemberKind
+from gateway.policy.partners import (
+    CAPABILITY_MODALITIES,
+    Lock,
+    Modality,
+    Partner,
+    Start,
+    Strangers,
+    Verification,
+)
 from gateway.policy.published_info import PRESENCE_FIELDS, strip
 from gateway.policy.verdict import Decision, Permission, Reason, Verdict
 
@@ -24,6 +32,31 @@ class Facts:
     """What gives the level; None when it is the default for a contact that nobody named."""
     subscription: State = State.NONE
     locks: tuple[Lock, ...] = ()
+    barrier: Reason | None = None
+    """Why nothing passes between the two, whatever it is: the domain's reason without a partner, else the person's."""
+    walled: frozenset[Modality] = frozenset()
+    """Kinds of traffic that a wall keeps from passing between the person's groups and the partner."""
+    talking: frozenset[Side] = frozenset()
+    """From which sides something was said in the conversation that goes on."""
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """Gives the kinds of traffic that may pass: those of the contract, less those that are walled."""
+        if self.partner is None:
+            return frozenset()
+        return self.partner.modalities - self.walled if self.walled else self.partner.modalities
+
+    def shut(self, modality: Modality) -> Reason:
+        """Gives the reason for which a kind of traffic may not pass."""
+        return Reason.WALL if modality in self.walled else Reason.MODALITY
+
+    @property
+    def knows(self) -> bool:
+        """Says whether the person has the contact on his list, has approved him, or has given him a level by name."""
+        named = self.assignment is not None and self.assignment.member.kind is MemberKind.CONTACT
+        state = self.subscription
+        listed = state.person_watches or state.answer_waits or state.contact_watches
+        return not self.blocked and (listed or named)
 
     @property
     def blocked(self) -> bool:
@@ -43,15 +76,16 @@ def permission(facts: Facts) -> Permission:
         reason = _against(name, facts)
         if reason is not None:
             withheld[name] = reason
-    modalities = facts.partner.modalities if facts.partner else frozenset()
-    able = frozenset(word for word, modality in CAPABILITY_MODALITIES.items() if modality in modalities)
+    able = frozenset(word for word, modality in CAPABILITY_MODALITIES.items() if modality in facts.modalities)
     return Permission(facts.level.name, frozenset(Field) - frozenset(withheld), withheld, able)
 
 
 def _against(name: Field, facts: Facts) -> Reason | None:
     """Gives the first rule that stands against a field, or None."""
     if facts.partner is None:
-        return Reason.UNKNOWN_PARTNER
+        return facts.barrier or Reason.UNKNOWN_PARTNER
+    if facts.barrier is not None:
+        return facts.barrier
     if facts.blocked:
         return Reason.BLOCKED
     if any(lock.field is name and lock.binds(facts.partner) for lock in facts.locks):
@@ -64,8 +98,13 @@ def _against(name: Field, facts: Facts) -> Reason | None:
 def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdict:
     """Decides about one envelope; `permitted` is `permission(facts)`, kept by the caller while the facts stand."""
     if facts.partner is None:
-        return _refuse(Reason.UNKNOWN_PARTNER, facts, Problem.REMOTE_SERVER_NOT_FOUND)
+        return _refuse(facts.barrier or Reason.UNKNOWN_PARTNER, facts, Problem.REMOTE_SERVER_NOT_FOUND)
     content = envelope.content
+    reason = facts.barrier or (_unverified(envelope, facts) if envelope.side is Side.EXTERNAL else None)
+    if reason is not None:
+        verdict = _barred(envelope, facts, reason)
+        if verdict is not None:
+            return verdict
     if isinstance(content, Message):
         return _message(content, envelope.side, facts)
     if isinstance(content, Presence):
@@ -83,6 +122,39 @@ def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdic
     if isinstance(content, Bounce):
         return _bounce(content, envelope.side, facts)
     return _refuse(Reason.POLICY_ERROR, facts, Problem.FEATURE_NOT_IMPLEMENTED)
+
+
+def _unverified(envelope: Envelope, facts: Facts) -> Reason | None:
+    """Refuses a sender whom nobody has verified, unless the person knows him."""
+    trust = facts.partner.verification if facts.partner else Verification.NEVER
+    verified = trust is Verification.ALWAYS or (trust is Verification.MARKED and envelope.verified is True)
+    return None if verified or facts.knows else Reason.UNVERIFIED
+
+
+def _barred(envelope: Envelope, facts: Facts, reason: Reason) -> Verdict | None:
+    """Refuses what would begin or continue something; None for what ends it, and where nothing is shown anyway.
+
+    To the outside a person behind a barrier looks like one who blocks.
+    """
+    content, inward = envelope.content, envelope.side is Side.EXTERNAL
+    if isinstance(content, Message):
+        if not inward:
+            return _refuse(reason, facts, Problem.POLICY_VIOLATION)
+        return _hushed(content, facts, reason)
+    if isinstance(content, Subscription):
+        if content.ask in (Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED):
+            return None
+        silent = inward or content.ask is Ask.PROBE
+        return _ignore(reason, facts) if silent else _refuse(reason, facts, Problem.POLICY_VIOLATION)
+    if isinstance(content, Query):
+        return _refuse(reason, facts, Problem.SERVICE_UNAVAILABLE if inward else Problem.POLICY_VIOLATION)
+    return _ignore(reason, facts) if inward and isinstance(content, Presence) else None
+
+
+def _hushed(message: Message, facts: Facts, reason: Reason) -> Verdict:
+    """Refuses a contact's message as the server of somebody who is offline does (RFC 6121 section 8.5.2.2.1)."""
+    silent = message.kind is MessageKind.HEADLINE or not message.has_text
+    return _ignore(reason, facts) if silent else _refuse(reason, facts, Problem.SERVICE_UNAVAILABLE)
 
 
 def _deliver(content: Content, facts: Facts) -> Verdict:
@@ -107,9 +179,8 @@ def disclosure(document: PresenceDocument, permitted: Permission) -> tuple[Prese
 
 def _outward_presence(presence: Presence, facts: Facts, permitted: Permission) -> Verdict:
     """A contact without the right to it sees what everybody sees of somebody who is not there."""
-    partner = facts.partner
-    if partner is None or Modality.PRESENCE not in partner.modalities:
-        return _ignore(Reason.MODALITY, facts)
+    if Modality.PRESENCE not in facts.modalities:
+        return _ignore(facts.shut(Modality.PRESENCE), facts)
     seen, withheld = disclosure(presence.document, permitted)
     if not seen.available:
         seen, withheld = (
@@ -122,8 +193,8 @@ def _outward_presence(presence: Presence, facts: Facts, permitted: Permission) -
 
 
 def _inward_presence(presence: Presence, facts: Facts) -> Verdict:
-    if facts.partner is None or Modality.PRESENCE not in facts.partner.modalities:
-        return _ignore(Reason.MODALITY, facts)
+    if Modality.PRESENCE not in facts.modalities:
+        return _ignore(facts.shut(Modality.PRESENCE), facts)
     if not facts.subscription.person_watches:
         return _ignore(Reason.UNSOLICITED, facts)
     return _deliver(presence, facts)
@@ -131,21 +202,31 @@ def _inward_presence(presence: Presence, facts: Facts) -> Verdict:
 
 def _message(message: Message, side: Side, facts: Facts) -> Verdict:
     if side is Side.EXTERNAL and facts.blocked:
-        # The server of somebody who is offline says nothing to these either (RFC 6121 section 8.5.2.2.1).
-        silent = message.kind is MessageKind.HEADLINE or not message.has_text
-        return _ignore(Reason.BLOCKED, facts) if silent else _refuse(Reason.BLOCKED, facts, Problem.SERVICE_UNAVAILABLE)
+        return _hushed(message, facts, Reason.BLOCKED)
     if side is Side.INTERNAL and facts.blocked_by_name:
         return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
     if message.kind is MessageKind.GROUPCHAT:
         return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
-    kept = _within(message, facts.partner.modalities if facts.partner else frozenset())
+    if not _may_speak(side, facts):
+        if side is Side.INTERNAL:
+            return _refuse(Reason.MAY_NOT_START, facts, Problem.POLICY_VIOLATION)
+        return _hushed(message, facts, Reason.MAY_NOT_START)
+    kept = _within(message, facts.modalities)
     if kept is None:
-        return _refuse(
-            Reason.MODALITY, facts, Problem.POLICY_VIOLATION if side is Side.INTERNAL else Problem.SERVICE_UNAVAILABLE
-        )
+        shut = Modality.ENCRYPTED if Modality.IM in facts.modalities else Modality.IM
+        problem = Problem.POLICY_VIOLATION if side is Side.INTERNAL else Problem.SERVICE_UNAVAILABLE
+        return _refuse(facts.shut(shut), facts, problem)
     if not (kept.has_text or kept.chat_state or kept.receipt_for):
         return _ignore(Reason.EMPTY, facts)
     return _deliver(kept, facts)
+
+
+def _may_speak(side: Side, facts: Facts) -> bool:
+    """Says whether a side may start a conversation, or answers in one that the other side has started."""
+    start = facts.partner.start if facts.partner else Start.BOTH
+    if side is Side.INTERNAL:
+        return start is not Start.THEIRS or Side.EXTERNAL in facts.talking
+    return start is not Start.OURS or Side.INTERNAL in facts.talking
 
 
 def _within(message: Message, modalities: frozenset[Modality]) -> Message | None:
@@ -165,9 +246,9 @@ def _within(message: Message, modalities: frozenset[Modality]) -> Message | None
 
 
 def _subscription(request: Subscription, side: Side, facts: Facts) -> Verdict:
-    if facts.partner is None or Modality.PRESENCE not in facts.partner.modalities:
-        refuse = side is Side.INTERNAL
-        return _refuse(Reason.MODALITY, facts, Problem.POLICY_VIOLATION) if refuse else _ignore(Reason.MODALITY, facts)
+    if facts.partner is None or Modality.PRESENCE not in facts.modalities:
+        reason, refuse = facts.shut(Modality.PRESENCE), side is Side.INTERNAL
+        return _refuse(reason, facts, Problem.POLICY_VIOLATION) if refuse else _ignore(reason, facts)
     if side is Side.INTERNAL and request.ask is Ask.PROBE and facts.blocked_by_name:
         # A probe goes out when somebody comes online: to the blocked he looks offline.
         return _ignore(Reason.BLOCKED, facts)
@@ -182,8 +263,8 @@ def _subscription(request: Subscription, side: Side, facts: Facts) -> Verdict:
 
 def _query(query: Query, side: Side, facts: Facts) -> Verdict:
     """A question from outside is never forwarded: the gateway answers it; one from inside may ask for a card."""
-    if facts.partner is None or Modality.QUERIES not in facts.partner.modalities:
-        return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
+    if Modality.QUERIES not in facts.modalities:
+        return _refuse(facts.shut(Modality.QUERIES), facts, Problem.SERVICE_UNAVAILABLE)
     if side is Side.INTERNAL and facts.blocked_by_name:
         # Clients ask by themselves while they are online.
         return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
@@ -205,8 +286,9 @@ def _answer(answer: Answer, side: Side, facts: Facts, permitted: Permission) -> 
     Somebody who is not subscribed learns nothing of the present. A contact's answer about himself comes in whole: our
     levels say what leaves.
     """
-    if facts.partner is None or Modality.QUERIES not in facts.partner.modalities:
-        return Verdict(Decision.DELIVER, Reason.MODALITY, facts.level.name, Answer(answer.query, None))
+    if Modality.QUERIES not in facts.modalities:
+        reason = facts.shut(Modality.QUERIES)
+        return Verdict(Decision.DELIVER, reason, facts.level.name, Answer(answer.query, None))
     if side is Side.EXTERNAL and not facts.blocked_by_name:
         return _deliver(answer, facts)
     document = answer.document

@@ -68,15 +68,17 @@ def _fate(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Outco
 def _against(facts: Facts, field: Field) -> Reason | None:
     """Gives the rule that stands against a field in a presence update: its own, or the one against availability."""
     permitted = permission(facts)
-    if facts.partner is not None and Modality.PRESENCE not in facts.partner.modalities:
-        return Reason.MODALITY
+    if facts.partner is not None and facts.barrier is None and Modality.PRESENCE not in facts.modalities:
+        return facts.shut(Modality.PRESENCE)
     return permitted.withheld.get(field) or permitted.withheld.get(Field.AVAILABILITY)
 
 
 def _steps(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Step, ...]:
     visible = _against(facts, field) is None and field in document and document.available
     return (
-        Step("partner", _partner_finding(facts.partner)),
+        Step("partner", _partner_finding(facts)),
+        Step("right", _right_finding(facts)),
+        Step("wall", _wall_finding(facts)),
         Step("lock", _lock_finding(facts, field)),
         Step("published", _published_finding(document, field)),
         Step("level", f"{_level_source(facts)}; {_names(facts.level.name, field, facts.level.fields)}"),
@@ -85,12 +87,32 @@ def _steps(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Step
     )
 
 
-def _partner_finding(partner: Partner | None) -> str:
+_NO_PARTNER: Mapping[Reason | None, str] = {
+    Reason.DENIED_DOMAIN: "the contact's domain is on the deny list",
+    Reason.CONTRACT_EXPIRED: "the contract with the contact's domain has expired",
+}
+_NO_RIGHT: Mapping[Reason | None, str] = {
+    Reason.NOT_FEDERATED: "the person may not federate",
+    Reason.NOT_ALLOWED_PERSON: "the person is not among those who may speak with this partner",
+}
+
+
+def _right_finding(facts: Facts) -> str:
+    return _NO_RIGHT.get(facts.barrier, "the person may speak with this partner" if facts.partner else "no partner")
+
+
+def _wall_finding(facts: Facts) -> str:
+    kinds = sorted(kind.value for kind in facts.walled)
+    return f"a wall keeps out {', '.join(kinds)}" if kinds else "no wall stands between them"
+
+
+def _partner_finding(facts: Facts) -> str:
+    partner = facts.partner
     if partner is None:
-        return "the contact's domain belongs to no partner"
+        return _NO_PARTNER.get(facts.barrier, "the contact's domain belongs to no partner")
     if Modality.PRESENCE not in partner.modalities:
         return f"{partner.name}, whose profile does not include presence"
-    return partner.name
+    return f"{partner.name}, which nobody has listed" if partner.found else partner.name
 
 
 def _lock_finding(facts: Facts, field: Field) -> str:
@@ -136,14 +158,31 @@ def _advice(
     facts: Facts, document: PresenceDocument, field: Field, levels: Mapping[str, AccessLevel], contact: str
 ) -> str | None:
     if facts.partner is None:
-        return "none: his domain belongs to no partner; add it to a partner"
-    changes = [*_partner_changes(facts.partner, field), *_lock_changes(facts, field)]
+        return _PARTNER_ADVICE.get(facts.barrier, "none: his domain belongs to no partner; add it to a partner")
+    changes = [*_right_changes(facts), *_partner_changes(facts.partner, field), *_lock_changes(facts, field)]
     level = _level_change(facts, field, levels, contact)
     if level is not None:
         changes.append(level)
     changes += _person_changes(document, field)
     refused = "none: he is blocked; " if facts.blocked else ""
     return refused + " and ".join(changes) if changes else None
+
+
+_PARTNER_ADVICE: Mapping[Reason | None, str] = {
+    Reason.DENIED_DOMAIN: "none: his domain is denied; take it off [federation] deny",
+    Reason.CONTRACT_EXPIRED: "none: the contract has expired; set a later date in expires",
+}
+
+
+def _right_changes(facts: Facts) -> list[str]:
+    changes = []
+    if facts.barrier is Reason.NOT_FEDERATED:
+        changes.append("give the person the right to federate ([federation] people, barred)")
+    if facts.barrier is Reason.NOT_ALLOWED_PERSON and facts.partner is not None:
+        changes.append(f"add the person or one of his groups to the people of {facts.partner.name}")
+    if facts.barrier is None and Modality.PRESENCE in facts.walled:
+        changes.append("take presence out of the [[wall]]")
+    return changes
 
 
 def _partner_changes(partner: Partner, field: Field) -> list[str]:

@@ -116,6 +116,8 @@ def test_steps_stand_in_order_and_show_no_value(facts: Facts, document: Presence
     explanation = of(facts, field, document)
     assert [step.name for step in explanation.steps] == [
         "partner",
+        "right",
+        "wall",
         "lock",
         "published",
         "level",
