@@ -32,7 +32,7 @@ Pattern = NewType("Pattern", str)
 
 
 @frozen
-class Bases:
+class Roots:
     """Says below which entry the people of each of our domains are."""
 
     everywhere: str = ""
@@ -77,7 +77,7 @@ class DirectoryLdap:
     url: LdapUrl = field(
         metadata=says("The server: ldaps://host or ldap://host.", '"ldaps://ldap.corp.example"', restart=True)
     )
-    base: Bases = field(
+    base: Roots = field(
         metadata=says(
             'Entry below which the people are: "dn", or { "corp.example" = "dn", ... }.',
             '"ou=people,dc=corp,dc=example"',
@@ -255,11 +255,11 @@ def assertion(value: object, place: FilePlace) -> Assertion:
     return Assertion(text)
 
 
-def bases(value: object, place: FilePlace) -> Bases:
+def roots(value: object, place: FilePlace) -> Roots:
     """Reads one entry for all domains, or a table of domain = entry."""
     if isinstance(value, dict):
-        return Bases("", {domain(name, place): text_of(where) for name, where in value.items()})
-    return Bases(text_of(value))
+        return Roots("", {domain(name, place): text_of(where) for name, where in value.items()})
+    return Roots(text_of(value))
 
 
 def attributes(value: object, place: FilePlace) -> Attributes:
@@ -297,7 +297,7 @@ READERS: Mapping[Any, Callable[[object, FilePlace], Any]] = {
     WebUrl: web_url,
     Pattern: pattern,
     Assertion: assertion,
-    Bases: bases,
+    Roots: roots,
     Attributes: attributes,
 }
 """How the kinds of value that only directories have are read; each raises Refused."""

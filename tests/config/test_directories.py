@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import DirectoryCaldav, DirectoryFile, DirectoryIcal, DirectoryLdap, changes, load, restart_needed
-from gateway.config.directories import Bases
+from gateway.config.directories import Roots
 from gateway.errors import ConfigError
 from gateway.model.presence import Field
 
@@ -44,7 +44,7 @@ def test_each_kind_is_a_class_of_its_own_in_the_order_of_the_file(tmp_path: Path
     assert isinstance(ldap, DirectoryLdap) and isinstance(ical, DirectoryIcal) and isinstance(caldav, DirectoryCaldav)
     assert ldap.base.of("corp.example") == "ou=people,dc=corp,dc=example" and ldap.base.of("other.example") is None
     assert dict(ldap.attributes.by_field) == {Field.TITLE: ("position",), Field.PHOTO: ()}
-    assert Bases("dc=x").of("any.example") == "dc=x"
+    assert Roots("dc=x").of("any.example") == "dc=x"
     assert caldav.password is not None and caldav.password.text == "secret-canary"
     assert "secret-canary" not in repr(caldav)
 

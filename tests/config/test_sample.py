@@ -38,7 +38,7 @@ SETTINGS = [
     (kind.__name__, setting)
     for kind in (*vars(sections).values(), *vars(directories).values())
     if isinstance(kind, type) and attrs.has(kind) and kind.__module__ in (sections.__name__, directories.__name__)
-    if kind not in (sections.File, directories.Bases, directories.Attributes)
+    if kind not in (sections.File, directories.Roots, directories.Attributes)
     for setting in attrs.fields(kind)
     if setting.name not in ("extra", "rates", "xmpp")
 ]
