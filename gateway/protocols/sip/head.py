@@ -12,6 +12,7 @@ from gateway.protocols.sip.validation import Problem
 
 _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS: Final = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _ESCAPED: Final = re.compile(r"\\[\x00-\x7f]")
 _REQUEST_LINE: Final = re.compile(rf"({TOKEN.pattern}) ([!-~]+) ([!-~]+)")
 _STATUS_LINE: Final = re.compile(r"(?i:SIP/2\.0) ([1-6][0-9]{2}) (.*)", re.DOTALL)
@@ -68,11 +69,18 @@ def read_head(octets: bytes, limits: Limits) -> Head:
     if head.unsafe:
         head.wrong(head.unsafe)
         return head
+    fields = head.fields
     for line in lines:
-        _take(head, line, limits)
-    head.message.headers = Headers.made_of(head.fields)
-    _look_for_controls(head, limits)
-    keys = [key for key, _, _ in head.fields]
+        name, colon, value = (line or "").partition(":")
+        known = known_name(name)
+        if known is None or not colon or known[0] == "content-length":
+            _take(head, line, limits)
+        else:
+            fields.append((known[0], known[1], value.strip(" \t")))
+    head.message.headers = Headers.made_of(fields)
+    if len(octets.translate(None, _CONTROLS)) != len(octets):
+        _look_for_controls(head, limits)
+    keys = [key for key, _, _ in fields]
     if len(set(keys)) != len(keys) and any(keys.count(key) > 1 for key in SINGLE.intersection(keys)):
         head.wrong("a header stands twice that stands once")
     return head

@@ -36,6 +36,11 @@ _VIA: Final = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?))"
     r"(?:[ \t]*:[ \t]*(?P<port>[0-9]{1,5}))?"
 )
+_USUAL_ADDR: Final = re.compile(rf"<([^<>]*)>(?:;tag=({_TOKEN}))?")
+"""How nearly everybody writes From and To; read by the general rules it would mean the same."""
+_USUAL_VIA: Final = re.compile(
+    rf"SIP/2\.0/(TLS|TCP|UDP) ([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)(?::([0-9]{{1,5}}))?;branch=({_TOKEN})"
+)
 _CSEQ: Final = re.compile(rf"([0-9]+)[ \t]+({_TOKEN})")
 _MEDIA_TYPE: Final = re.compile(rf"({_TOKEN})[ \t]*/[ \t]*({_TOKEN})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -44,10 +49,12 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 class Headers:
     """Keeps header fields in their order; names are case-insensitive and compact forms are the same as long ones."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "_first")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: list[tuple[str, str, str]] = [_field(name, value) for name, value in fields]
+        self._first: dict[str, str] | None = None
+        """The first value of each key, once somebody has asked for one and until something changes."""
 
     @classmethod
     def made_of(cls, fields: list[tuple[str, str, str]]) -> "Headers":
@@ -56,17 +63,21 @@ class Headers:
         new._fields = fields
         return new
 
+    def fields(self) -> list[tuple[str, str, str]]:
+        """Gives key, name and value of each field, to be read only."""
+        return self._fields
+
     def keyed(self) -> Iterator[tuple[str, str]]:
         """Gives the key of each field, the long name in lower case, and its value."""
         return ((key, value) for key, _, value in self._fields)
 
     def get(self, name: str) -> str | None:
         """Gives the value of the first field of that name, a list not split, or None."""
-        key = header_key(name)
-        for known, _, value in self._fields:
-            if known == key:
-                return value
-        return None
+        first = self._first
+        if first is None:
+            first = self._first = {key: value for key, _, value in reversed(self._fields)}
+        known = _NAMES.get(name)
+        return first.get(known[0] if known is not None else header_key(name))
 
     def all(self, name: str) -> list[str]:
         """Gives every value of that name, lists split at their commas where RFC 3261 says that the header is a list."""
@@ -79,10 +90,12 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Appends one field."""
         self._fields.append(_field(name, value))
+        self._first = None
 
     def set(self, name: str, value: str) -> None:
         """Makes this the only field of that name, at the place of the first one."""
         new = _field(name, value)
+        self._first = None
         for place, (known, _, _) in enumerate(self._fields):
             if known == new[0]:
                 rest = [field for field in self._fields[place + 1 :] if field[0] != known]
@@ -94,6 +107,7 @@ class Headers:
         """Takes out every field of that name."""
         key = header_key(name)
         self._fields = [field for field in self._fields if field[0] != key]
+        self._first = None
 
     def copy(self) -> "Headers":
         """Gives headers that can be changed without changing these."""
@@ -329,6 +343,9 @@ _NAMES: Final = _spellings()
 
 
 def _name_addr(text: str) -> NameAddr:
+    usual = _USUAL_ADDR.fullmatch(text)
+    if usual is not None:
+        return NameAddr("", SipUri.parse(usual[1]), (("tag", usual[2]),) if usual[2] else ())
     found = _NAME_ADDR.match(text)
     if found is None:
         return _addr_spec(text)
@@ -346,6 +363,10 @@ def _addr_spec(text: str) -> NameAddr:
 
 
 def _via(text: str) -> Via:
+    usual = _USUAL_VIA.fullmatch(text)
+    if usual is not None:
+        host, port = normal_host(usual[2], None), port_number(usual[3])
+        return Via(usual[1], host, port, (("branch", usual[4]),))
     found = _VIA.match(text)
     if found is None:
         raise SipSyntaxError("not a Via")

@@ -1,6 +1,7 @@
 """What must hold of a message before anybody looks at it (RFC 3261 sections 8.1.1, 8.2 and 20)."""
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Final
 
 from attrs import frozen
@@ -12,6 +13,7 @@ from gateway.protocols.sip.names import VERSION, WRITTEN
 from gateway.protocols.sip.uri import SipUri
 
 MAX_FORWARDS: Final = 255
+_CACHED_LENGTH: Final = 300
 
 
 @frozen
@@ -24,16 +26,20 @@ class Problem:
 
 def check(message: Message) -> Problem | None:
     """Gives the first thing that is wrong with the headers or the Request-URI, or None."""
-    missing = set(_NEEDED)
-    for key, value in message.headers.keyed():
-        test = _VALUES.get(key)
-        if test is None:
+    seen = set()
+    for key, _, value in message.headers.fields():
+        kept = _REMEMBERED.get(key)
+        if kept is not None and len(value) <= _CACHED_LENGTH:
+            fine = kept(value)
+        elif key in _VALUES:
+            fine = _holds(_VALUES[key], value)
+        else:
             continue
-        if not _holds(test, value):
+        if not fine:
             return Problem(400, f"{WRITTEN[key]} is malformed")
-        missing.discard(key)
-    if missing:
-        return Problem(400, f"{WRITTEN[min(missing)]} is missing")
+        seen.add(key)
+    if not seen >= _NEEDED:
+        return Problem(400, f"{WRITTEN[min(_NEEDED - seen)]} is missing")
     return _check_request(message) if isinstance(message, Request) else None
 
 
@@ -68,11 +74,13 @@ def _no_headers(uri: str) -> bool:
 
 
 def _vias(value: str) -> bool:
+    if value and "," not in value:
+        return Via.parse(value).protocol == VERSION
     return bool(value) and all(Via.parse(each).protocol == VERSION for each in split_list(value))
 
 
 def _call_id(value: str) -> bool:
-    return bool(value) and not any(sign in value for sign in " \t,;")
+    return bool(value) and not (" " in value or "\t" in value or "," in value or ";" in value)
 
 
 def _contacts(value: str) -> bool:
@@ -99,4 +107,15 @@ _VALUES: Final[dict[str, Callable[[str], object]]] = {
     "record-route": _routes,
     "content-type": parse_content_type,
     "max-forwards": _max_forwards,
+}
+
+
+def _remembered(test: Callable[[str], object]) -> Callable[[str], bool]:
+    return lru_cache(2048)(partial(_holds, test))
+
+
+# the values that come again and again: within a dialog, or with every message of a peer
+_REMEMBERED: Final = {
+    key: _remembered(_VALUES[key])
+    for key in ("to", "cseq", "contact", "route", "record-route", "content-type", "max-forwards")
 }

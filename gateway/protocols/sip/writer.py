@@ -6,9 +6,9 @@ from typing import Final
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.headers import TOKEN
 from gateway.protocols.sip.message import Message, Request
-from gateway.protocols.sip.names import VERSION
+from gateway.protocols.sip.names import VERSION, WRITTEN
 
-_BREAKS: Final = re.compile(r"[\r\n\x00]")
+_USUAL: Final = frozenset(WRITTEN.values())
 _NOT_IN_URI: Final = re.compile(r"[^!-~]")
 
 
@@ -19,17 +19,18 @@ def serialise(message: Message) -> bytes:
     not fit its place are refused.
     """
     lines = [_request_line(message) if isinstance(message, Request) else _status_line(message.status, message.reason)]
-    for name, value in message.headers:
+    for _, name, value in message.headers.fields():
         if name == "Content-Length":
             continue
-        if not TOKEN.fullmatch(name):
+        if name not in _USUAL and not TOKEN.fullmatch(name):
             raise SipSyntaxError("a header name that is no token")
         lines.append(f"{name}: {value}")
-    if _BREAKS.search("".join(lines)):
+    text = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
         raise SipSyntaxError("a line break or NUL in a header or the first line")
-    lines.append(f"Content-Length: {len(message.body)}\r\n\r\n")
     try:
-        return "\r\n".join(lines).encode() + message.body
+        return b"%b\r\nContent-Length: %d\r\n\r\n%b" % (text.encode(), len(message.body), message.body)
     except UnicodeEncodeError:
         raise SipSyntaxError("a lone surrogate in a header or the first line") from None
 

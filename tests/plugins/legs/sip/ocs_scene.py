@@ -100,18 +100,18 @@ class Scene:
         self.clock.advance(START)
         self.inside = End(Side.INTERNAL, frozenset({"partner.example"}), None, self.clock)
         self.outside = End(Side.EXTERNAL, frozenset({"corp.example"}), frozenset({"partner.example"}), self.clock)
-        self.assignments, states, metrics = MemoryAssignments(), MemoryStates(), Metrics()
+        self.assignments, self.states, metrics = MemoryAssignments(), MemoryStates(), Metrics()
         rules = Rules(Partners((partner,)), dict(STANDARD), level, locks, (), frozenset({"corp.example"}))
         metrics.configure(rules.partners.by_name, ["corp.example"], rules.levels)
         now = self.clock.seconds
-        pairs = PairBook(rules, self.assignments, states, b"secret", now)
+        pairs = PairBook(rules, self.assignments, self.states, b"secret", now)
         legs = {"inside": DeskLeg("inside", end=self.inside), "xmpp": DeskLeg("xmpp", end=self.outside)}
         own = OwnLevels(self.assignments, now)
-        self.house = House(pairs, states, legs, "inside", Taps(()), metrics, now, own_levels=own)
+        self.house = House(pairs, self.states, legs, "inside", Taps(()), metrics, now, own_levels=own)
         legs["inside"].carries = legs["xmpp"].carries = frozenset(IN_PRESENCE)
         for end in (self.inside, self.outside):
             end.join(self.house)
-        states.set(PERSON, CONTACT, State.BOTH)
+        self.states.set(PERSON, CONTACT, State.BOTH)
 
     def turn(self, seconds: float = 0.0) -> None:
         """Lets time pass on both sides."""
