@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.precedence import Effective, Layer, Setting, effective
+from gateway.model.presence import Field
+from gateway.model.publication import Origin, Publication
+from gateway.policy.precedence import Effective, Layer, Setting, composed, effective
 
 A, P, G, U = Layer.ADMINISTRATOR, Layer.PARTNER, Layer.GROUP, Layer.PERSON
 
@@ -48,3 +50,34 @@ def test_no_weaker_layer_changes_a_locked_value(settings: list[Setting]) -> None
     if locked:
         strongest = min(locked, key=lambda setting: setting.layer)
         assert effective(settings, None) == Effective(strongest.value, strongest.layer, True)
+
+
+def said(value: str, origin: Origin, since: float) -> dict[Field, Publication]:
+    return {Field.TITLE: Publication(value, origin, since)}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_of_several_origins_the_administrator_counts_then_the_person(order: tuple[int, ...]) -> None:
+    everything = [
+        said("directory", Origin.ADMINISTRATOR, 1.0),
+        said("own", Origin.PERSON, 9.0),
+        said("card", Origin.LEG, 9.0),
+        said("calendar", Origin.CALENDAR, 9.0),
+    ]
+    for least in range(4):
+        found = composed(everything[place] for place in order if place >= least)
+        assert found == everything[least]
+
+
+def test_of_one_origin_the_latest_counts() -> None:
+    older, newer = said("old", Origin.CALENDAR, 1.0), said("new", Origin.CALENDAR, 2.0)
+    assert composed([older, newer]) == composed([newer, older]) == newer
+
+
+def test_origins_are_chosen_field_by_field() -> None:
+    phone = {Field.PHONE_WORK: Publication(("+15550100",), Origin.LEG, 1.0)}
+    assert composed([said("directory", Origin.ADMINISTRATOR, 1.0), phone]).keys() == {Field.TITLE, Field.PHONE_WORK}
+
+
+def test_a_publication_does_not_show_its_value() -> None:
+    assert "secret" not in repr(Publication("secret", Origin.PERSON, 1.0))

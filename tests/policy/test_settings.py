@@ -1,0 +1,105 @@
+"""What each layer may refuse, and what nobody below can widen again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.presence import Field
+from gateway.policy.partners import Partner
+from gateway.policy.precedence import Layer
+from gateway.policy.settings import Feature, OwnSettings, Rule, refused, subject
+
+PARTNER = Partner("partner.example", frozenset({"partner.example", "alias.example"}))
+MOBILE = Field.PHONE_MOBILE
+NOBODY: frozenset[str] = frozenset()
+
+rules = st.builds(
+    Rule,
+    subject=st.sampled_from([MOBILE, Field.NOTE, Feature.TYPING]),
+    on=st.booleans(),
+    partner=st.sampled_from(["", "", "partner.example", "alias.example", "other.example"]),
+    group=st.sampled_from(["", "", "board", "staff"]),
+    locked=st.booleans(),
+)
+owns: st.SearchStrategy[OwnSettings] = st.dictionaries(
+    st.sampled_from([MOBILE, Field.NOTE, Feature.TYPING]), st.booleans(), max_size=3
+)
+groups = st.one_of(st.none(), st.frozensets(st.sampled_from(["board", "staff"])))
+
+
+def layer_against(
+    about: Field, *given: Rule, own: OwnSettings | None = None, into: frozenset[str] | None = NOBODY
+) -> Layer | None:
+    found = refused(given, own or {}, into, PARTNER).get(about)
+    return found.layer if found else None
+
+
+def test_without_a_setting_everything_may_leave() -> None:
+    assert refused((), {}, NOBODY, PARTNER) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "layer"),
+    [
+        (Rule(MOBILE, on=False, locked=True), Layer.ADMINISTRATOR),
+        (Rule(MOBILE, on=False, partner="alias.example", locked=True), Layer.PARTNER),
+        (Rule(MOBILE, on=False, group="board", locked=True), Layer.GROUP),
+    ],
+)
+def test_a_locked_refusal_stands_whatever_a_person_says_and_names_its_layer(rule: Rule, layer: Layer) -> None:
+    assert layer_against(MOBILE, rule, own={MOBILE: True}, into=frozenset({"board"})) is layer
+
+
+def test_a_refusal_that_is_not_locked_is_a_default_that_a_person_may_change() -> None:
+    default = Rule(MOBILE, on=False)
+    assert layer_against(MOBILE, default) is Layer.ADMINISTRATOR
+    assert layer_against(MOBILE, default, own={MOBILE: True}) is None
+
+
+def test_a_person_may_hide_what_an_administrator_locks_open() -> None:
+    assert layer_against(MOBILE, Rule(MOBILE, on=True, locked=True), own={MOBILE: False}) is Layer.PERSON
+
+
+def test_a_group_without_the_person_does_not_bind_him() -> None:
+    assert layer_against(MOBILE, Rule(MOBILE, on=False, group="board", locked=True), into=frozenset({"staff"})) is None
+
+
+def test_while_groups_are_not_known_their_refusals_bind_and_their_permissions_do_not() -> None:
+    assert layer_against(MOBILE, Rule(MOBILE, on=False, group="board"), into=None) is Layer.GROUP
+    widening = Rule(MOBILE, on=True, group="board", locked=True)
+    assert layer_against(MOBILE, Rule(MOBILE, on=False), widening, into=None) is Layer.ADMINISTRATOR
+
+
+def test_of_two_groups_that_disagree_the_one_that_refuses_counts() -> None:
+    both = Rule(MOBILE, on=True, group="board", locked=True), Rule(MOBILE, on=False, group="staff", locked=True)
+    for order in (both, both[::-1]):
+        assert layer_against(MOBILE, *order, into=frozenset({"board", "staff"})) is Layer.GROUP
+
+
+def test_a_feature_and_a_field_are_found_by_name() -> None:
+    assert subject("phone.mobile") is MOBILE
+    assert subject("typing") is Feature.TYPING
+    with pytest.raises(ValueError, match="nonsense"):
+        subject("nonsense")
+
+
+@given(st.lists(rules), rules, owns, groups)
+def test_one_more_locked_refusal_never_lets_more_leave(
+    given_rules: list[Rule], more: Rule, own: OwnSettings, into: frozenset[str] | None
+) -> None:
+    more = Rule(more.subject, False, more.partner, more.group, True)
+    before = refused(given_rules, own, into, PARTNER).keys()
+    assert before <= refused([*given_rules, more], own, into, PARTNER).keys()
+
+
+@given(st.lists(rules), owns, groups, st.sampled_from([MOBILE, Field.NOTE]))
+def test_what_a_person_hides_never_leaves(
+    given_rules: list[Rule], own: OwnSettings, into: frozenset[str] | None, hidden: Field
+) -> None:
+    found = refused(given_rules, {**own, hidden: False}, into, PARTNER)
+    assert hidden in found
+
+
+@given(st.lists(rules), owns, st.frozensets(st.sampled_from(["board", "staff"])))
+def test_knowing_the_groups_never_refuses_more(given_rules: list[Rule], own: OwnSettings, into: frozenset[str]) -> None:
+    assert refused(given_rules, own, into, PARTNER).keys() <= refused(given_rules, own, None, PARTNER).keys()
