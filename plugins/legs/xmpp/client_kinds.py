@@ -25,12 +25,14 @@ class ClientKinds:
     receive: Callable[[Envelope], None]
     _known: dict[Caps, Mapping[Field, Any]] = field(factory=dict)
     _waiting: dict[Caps, dict[tuple[str, str], Envelope]] = field(factory=dict)
+    _before: tuple[Presence, Mapping[Field, Any], Presence] | None = None
+    """The last presence to which something was added, what that was, and the result: it goes to many contacts."""
 
     def completed(self, envelope: Envelope, presence: Presence, caps: Caps) -> Presence:
         """Gives the presence with what is known; asks when nothing is, and then has the presence received again."""
         known = self._known.get(caps)
         if known is not None:
-            return _with(presence, known)
+            return self._with(presence, known) if known else presence
         waiting = self._waiting.get(caps)
         if waiting is not None:
             if len(waiting) < MOST_WAITING:
@@ -42,8 +44,17 @@ class ClientKinds:
 
     def overtaken(self, envelope: Envelope) -> None:
         """Forgets a presence that waits, because a newer one of the same endpoint has come."""
-        for waiting in self._waiting.values():
-            waiting.pop((envelope.sender, envelope.recipient), None)
+        if self._waiting:
+            for waiting in self._waiting.values():
+                waiting.pop((envelope.sender, envelope.recipient), None)
+
+    def _with(self, presence: Presence, known: Mapping[Field, Any]) -> Presence:
+        before = self._before
+        if before is not None and before[0] is presence and before[1] is known:
+            return before[2]
+        completed = evolve(presence, document=presence.document.with_fields(known))
+        self._before = (presence, known, completed)
+        return completed
 
     def _answered(self, caps: Caps, fields: Mapping[Field, Any], disco: Disco | None) -> None:
         """Believes an answer whose hash is the one announced; anything else is kept as "can do nothing"."""
@@ -53,8 +64,4 @@ class ClientKinds:
         self._known[caps] = fields if true else {}
         for envelope in self._waiting.pop(caps, {}).values():
             if isinstance(envelope.content, Presence) and self._known[caps]:
-                self.receive(evolve(envelope, content=_with(envelope.content, self._known[caps])))
-
-
-def _with(presence: Presence, known: Mapping[Field, Any]) -> Presence:
-    return evolve(presence, document=presence.document.with_fields(known)) if known else presence
+                self.receive(evolve(envelope, content=self._with(envelope.content, self._known[caps])))

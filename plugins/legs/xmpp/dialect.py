@@ -17,7 +17,7 @@ from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_an
 from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity, caps_of
 from gateway.protocols.xmpp.stanzas.errors import Malformed, bounce_of, write_bounce, write_malformed
 from gateway.protocols.xmpp.stanzas.messages import read_message, write_message
-from gateway.protocols.xmpp.stanzas.presences import ReadPresence, read_presence, write_presence, write_subscription
+from gateway.protocols.xmpp.stanzas.presences import PresenceReading, ReadPresence, write_presence, write_subscription
 from gateway.protocols.xmpp.stanzas.published import PublishedEvent, write_event
 from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
 from plugins.legs.xmpp.client_kinds import ClientKinds
@@ -60,6 +60,7 @@ class Dialect:
         self.now = now
         self.say = say
         self.metrics = metrics
+        self._reading = PresenceReading()
         self.ponged: Callable[[str, str], None] = _nobody_asked
         self.shown: Callable[[Address], str] = str
         """Gives an address of the other side as this side knows it."""
@@ -90,7 +91,7 @@ class Dialect:
             self.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
 
     def _presence(self, sender: Address, recipient: Address, element: Element) -> None:
-        content = read_presence(element, self.now())
+        content = self._reading.read(element, self.now())
         if isinstance(content, Malformed):
             self._back(sender, recipient, write_malformed(content, self.shown(recipient), sender))
             return

@@ -42,7 +42,7 @@ class Disco:
     forms: tuple[Form, ...] = ()
 
 
-@frozen
+@frozen(cache_hash=True)
 class Caps:
     """Is an announcement of capabilities in presence (XEP-0115 section 4)."""
 
@@ -74,7 +74,12 @@ def _form_parts(form: Form) -> list[bytes]:
 def read_caps(element: Element) -> Caps | None:
     """Reads a `<c/>` element, or None when it lacks what a hash needs (XEP-0115 section 4)."""
     said = element.attributes.get
-    node, code, algorithm = clean_id(said("node")), clean_id(said("ver")), clean_id(said("hash"))
+    return _caps(said("node"), said("ver"), said("hash"))
+
+
+@lru_cache(maxsize=256)
+def _caps(node: str | None, code: str | None, algorithm: str | None) -> Caps | None:
+    node, code, algorithm = clean_id(node), clean_id(code), clean_id(algorithm)
     return Caps(node, code, algorithm) if node and code and algorithm else None
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from gateway.model.envelope import Bounce
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
@@ -31,6 +31,8 @@ class ReadPresence:
     photo_hash: str | None = None
     """SHA-1 of the picture in hexadecimal, '' for "has none", None when nothing is said (XEP-0153)."""
     caps: Caps | None = None
+    since: float | None = field(default=None, eq=False)
+    """Posix seconds of the last activity as it says; the document has it only when it is past."""
 
 
 _Found = dict[str, Any]
@@ -75,7 +77,40 @@ def read_presence(element: Element, now: float, lang: str = "") -> ReadPresence 
         note = found.get("note")
         return ReadPresence(Presence(PresenceDocument({_NOTE: note}) if note else OFFLINE))
     document = PresenceDocument(_fields(found, now))
-    return ReadPresence(Presence(document, found.get("priority", 0)), found.get("photo_hash"), found.get("caps"))
+    said = found.get
+    return ReadPresence(Presence(document, said("priority", 0)), said("photo_hash"), said("caps"), said("since"))
+
+
+class PresenceReading:
+    """Reads presence as `read_presence` does; what only repeats the one before is not read again.
+
+    The reader gives stanzas that differ in nothing but their attributes the same children, which nobody changes.
+    """
+
+    __slots__ = ("_children", "_content", "_lang")
+
+    def __init__(self) -> None:
+        self._children: object = None
+        self._lang: str | None = None
+        self._content: ReadPresence | None = None
+
+    def read(self, element: Element, now: float) -> ReadPresence | Subscription | Bounce | Malformed:
+        """Reads a presence stanza; gives the very same object for one that says the same."""
+        attributes = element.attributes
+        if "type" in attributes:
+            return read_presence(element, now)
+        content = self._content
+        if (
+            element.children is self._children
+            and content is not None
+            and attributes.get("xml:lang") == self._lang
+            and (content.since is None or (content.since <= now) == (_LAST_ACTIVE in content.presence.document))
+        ):
+            return content
+        read = read_presence(element, now)
+        if isinstance(read, ReadPresence):
+            self._children, self._lang, self._content = element.children, attributes.get("xml:lang"), read
+        return read
 
 
 def write_presence(
