@@ -1,12 +1,15 @@
 """The last known presence of each person and who watches it; discloses again when anything changes."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.model.envelope import Envelope, Side
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
+from gateway.model.publication import Origin
 from gateway.pairs import Pair, PairBook
 from gateway.policy.published_info import PRESENCE_FIELDS
+from gateway.publications import LEG, PublicationBook
 
 IN_PRESENCE = PRESENCE_FIELDS | {Field.DISPLAY_NAME, Field.PHOTO}
 """Fields that go along with presence on every leg; the others go where presence carries them, or to who asks."""
@@ -25,11 +28,12 @@ class PresenceBook:
         pairs: PairBook,
         disclose: Disclose,
         carried: Callable[[Pair], frozenset[Field]] = lambda pair: IN_PRESENCE,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._pairs = pairs
         self._carried = carried
         self._disclose = disclose
-        self._published: dict[str, dict[Field, Any]] = {}
+        self.publications = PublicationBook(now)
 
     def note(self, pair: Pair, resource: str, presence: Presence) -> None:
         """Takes what the inside server says to one contact about one endpoint of the person."""
@@ -42,27 +46,27 @@ class PresenceBook:
         self.tell(pair)
 
     def publish(self, person: str, values: Mapping[Field, Any]) -> None:
-        """Takes published information of a person; None withdraws a field. Every contact learns what concerns him."""
-        before = self._published.get(person, {})
-        published = dict(before)
-        for name, value in values.items():
-            if value is None:
-                published.pop(name, None)
-            else:
-                published[name] = value
-        if published == before:
-            return
-        if published:
-            self._published[person] = published
-        else:
-            del self._published[person]
-        for pair in self._pairs.of_person(person):
-            if not self._carried(pair).isdisjoint(values):
-                self.tell(pair)
+        """Takes what the inside server announces of a person; None withdraws a field."""
+        self.say(person, LEG, Origin.LEG, values)
+
+    def say(
+        self, person: str, source: str, origin: Origin, values: Mapping[Field, Any], *, whole: bool = False
+    ) -> frozenset[Field]:
+        """Takes what a source publishes of a person; every contact learns what concerns him.
+
+        None withdraws a field, `whole` everything that is not named. Gives the fields of which something else counts.
+        """
+        changed = self.publications.say(person, source, origin, values, whole=whole)
+        if changed:
+            for pair in self._pairs.of_person(person):
+                if not self._carried(pair).isdisjoint(changed):
+                    self.tell(pair)
+        return changed
 
     def published(self, person: str) -> Mapping[Field, Any]:
-        """Gives what a person has published beside presence."""
-        return self._published.get(person, {})
+        """Gives what is published of a person beside presence, whoever published it."""
+        book = self.publications
+        return {**book.beneath(person), **book.above(person)}
 
     def forget_events(self, person: str) -> None:
         """Forgets what events have told of a person's present, because none will tell when it ends."""
@@ -81,11 +85,13 @@ class PresenceBook:
         if not pair.endpoints:
             return OFFLINE
         document = most_reachable(pair.endpoints).document
-        published = self._published.get(pair.person)
-        if not published:
+        above, beneath = self.publications.above(pair.person), self.publications.beneath(pair.person)
+        if not (above or beneath):
             return document
         carried = self._carried(pair)
-        return document.with_fields({name: value for name, value in published.items() if name in carried})
+        more = {name: value for name, value in beneath.items() if name in carried and name not in document}
+        more.update([(name, value) for name, value in above.items() if name in carried])
+        return document.with_fields(more)
 
     def everything_of(self, pair: Pair) -> PresenceDocument:
         """Composes presence and all published information; what a question is answered from, before the policy."""

@@ -62,12 +62,12 @@ def test_each_contact_hears_of_a_change_and_of_nothing_else() -> None:
 def test_nothing_is_kept_of_who_publishes_nothing() -> None:
     presence, _, _ = book()
     presence.publish(ALICE, {Field.MOOD: None})
-    assert not presence._published
+    assert not presence.publications.of(ALICE)
     presence.publish(ALICE, {Field.MOOD: Mood("sad"), Field.DISPLAY_NAME: "A"})
     presence.forget_events(ALICE)
     assert dict(presence.published(ALICE)) == {Field.DISPLAY_NAME: "A"}
     presence.publish(ALICE, {Field.DISPLAY_NAME: None})
-    assert not presence._published
+    assert not presence.publications.of(ALICE)
 
 
 def test_what_was_published_does_not_change_under_who_reads_it() -> None:
