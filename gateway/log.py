@@ -72,7 +72,7 @@ def _party(name: str, value: object) -> str:
 
 _SHAPES: Mapping[Shape, str] = {
     _word: """
-        action auth cipher command condition decision direction error event field fingerprint hash kind level limit link
+        action auth cipher command condition decision direction directory error event field fingerprint hash kind level limit link
         mechanism modality ns origin outcome plugin policy protocol reason role section setting side signal state tap
         type version
     """,

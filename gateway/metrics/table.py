@@ -189,12 +189,23 @@ class Rows(Table):
         protocol=PROTOCOL,
         reason=PARSER_REASONS,
     )
+    directory_failures = Row(
+        "gateway_directory_failures_total", Counter, "Questions to a directory or calendar that it did not answer"
+    )
     tap_failures = Row(
         "gateway_tap_failures_total",
         Counter,
         "Envelopes that a tap could not record; a required tap stops the delivery",
         required=words("yes no"),
     )
+    ledger_entries = Row(
+        "gateway_ledger_entries_total",
+        Counter,
+        "Entries of the disclosure ledger: written, or failed, so that what they were about did not leave",
+        outcome=words("written failed"),
+    )
+    ledger_up = Row("gateway_ledger_up", Gauge, "Whether the disclosure ledger is written; if not, nothing leaves")
+    ledger_lag = Row("gateway_ledger_lag_seconds", Gauge, "How long the oldest entry has waited for the disk")
     errors = Row("gateway_unexpected_errors_total", Counter, "Defects: exceptions that nobody expected")
 
     # The process
