@@ -6,6 +6,7 @@
 
 import argparse
 import cProfile
+import gc
 import pstats
 import sys
 import time
@@ -14,6 +15,7 @@ from statistics import median
 
 from attrs import evolve
 
+from gateway.daemon import NEW_OBJECTS
 from gateway.model.address import Address
 from gateway.model.subscription import State
 from gateway.policy.partners import Rates
@@ -28,8 +30,8 @@ from tests.stage import ALICE, PARTNER
 WATCHERS = 200
 ROUND_SECONDS = 5.3
 NOTIFY = (
-    "NOTIFY sip:gw.corp.example:5061 SIP/2.0\r\nVia: SIP/2.0/TLS in.corp.example:5061;branch=z9hG4bKp{round}.{place}\r\n"
-    "Max-Forwards: 69\r\nTo: {to}\r\nFrom: {sender};tag=far\r\nCall-ID: {call}\r\nCSeq: {number} NOTIFY\r\n"
+    "NOTIFY sip:gw.corp.example:5061 SIP/2.0\r\n"
+    "Via: SIP/2.0/TLS in.corp.example:5061;branch=z9hG4bKp{round}.{place}\r\nMax-Forwards: 69\r\nTo: {to}\r\nFrom: {sender};tag=far\r\nCall-ID: {call}\r\nCSeq: {number} NOTIFY\r\n"
     "Contact: <sip:in.corp.example:5061;transport=tls>\r\nEvent: presence\r\n"
     "Subscription-State: active;expires=3500\r\nContent-Type: application/pidf+xml\r\n"
     "Content-Length: {length}\r\n\r\n{body}"
@@ -120,6 +122,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     peers = Peers()
     peers.once(0)
+    gc.collect(), gc.freeze(), gc.set_threshold(NEW_OBJECTS)  # as the daemon does
     profile = cProfile.Profile()
     if options.profile:
         profile.enable()

@@ -3,7 +3,7 @@
 from gateway.protocols.pidf.names import CARRIED, LOSSES
 from gateway.protocols.pidf.priorities import read_priority, write_priority
 from gateway.protocols.pidf.reading import ReadPidf, ReadTuple, read_pidf
-from gateway.protocols.pidf.writing import closed_pidf, write_pidf
+from gateway.protocols.pidf.writing import closed_pidf, idleness, write_pidf
 
 __all__ = [
     "CARRIED",
@@ -11,6 +11,7 @@ __all__ = [
     "ReadPidf",
     "ReadTuple",
     "closed_pidf",
+    "idleness",
     "read_pidf",
     "read_priority",
     "write_pidf",

@@ -155,12 +155,21 @@ def _minutes(zone: str) -> int:
 
 def _user_input(document: PresenceDocument, now: float) -> str:
     """Writes the last input when LAST_ACTIVE is there, else at least how many quarters of an hour one is idle."""
-    idle, last = document.get(Field.IDLE), document.get(Field.LAST_ACTIVE)
+    last, idle = document.get(Field.LAST_ACTIVE), idleness(document, now)
     if last is not None:
-        state = "idle" if idle is not None or now - last >= IDLE_STEP else "active"
-        return f"<rpid:user-input last-input='{write_datetime(last)}'>{state}</rpid:user-input>"
+        return f"<rpid:user-input last-input='{write_datetime(last)}'>{'idle' if idle else 'active'}</rpid:user-input>"
     if idle is None:
         return ""
-    threshold = int(max(now - idle, 0) // IDLE_STEP * IDLE_STEP)
-    shown = f" idle-threshold='{threshold}'" if threshold else ""
+    shown = f" idle-threshold='{idle}'" if idle else ""
     return f"<rpid:user-input{shown}>idle</rpid:user-input>"
+
+
+def idleness(document: PresenceDocument, now: float) -> int | None:
+    """Gives the only thing in which what is written depends on the time: None when nothing in it does.
+
+    With LAST_ACTIVE it is 1 for idle and 0 for active, else seconds in steps of IDLE_STEP.
+    """
+    idle, last = document.get(Field.IDLE), document.get(Field.LAST_ACTIVE)
+    if last is not None:
+        return int(idle is not None or now - last >= IDLE_STEP)
+    return None if idle is None else int(max(now - idle, 0) // IDLE_STEP * IDLE_STEP)

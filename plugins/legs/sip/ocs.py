@@ -12,7 +12,7 @@ from gateway.policy.access_level import Member, MemberKind
 from gateway.protocols.msrtc.categories import CategoryInstance, compose, merge, read_categories, write_categories
 from gateway.protocols.msrtc.containers import Container, ContainerMember, read_roaming_self
 from gateway.protocols.msrtc.names import CATEGORIES_TYPE, LEGACY_TYPE, ROAMING_SELF_TYPE
-from gateway.protocols.pidf import write_pidf
+from gateway.protocols.pidf import idleness, write_pidf
 from gateway.protocols.sip.addressing import address_of
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.subscribing import SubscriptionKey
@@ -32,14 +32,37 @@ ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
 """What we read in notifications, by event package."""
 MOST_MEMBERS: Final = 2_000
 """Entries of one person; a longer list is not taken, so that none of those who are blocked falls off its end."""
+MOST_WRITTEN: Final = 256
+"""Documents that are kept in case that somebody else is to be told the same."""
 ASK_AGAIN: Final = 3600.0
 """Seconds after which a server that did not tell a person's containers is asked again."""
 
 Instances = Mapping[tuple[str, str], CategoryInstance]
 
 
+@define
+class Writer:
+    """Writes each document once for all who may see the same of a person and read the same type.
+
+    The decision what a watcher may see has been made for each of them; who sees the same is told the same bytes.
+    """
+
+    _written: dict[tuple[str, str, PresenceDocument, object], Document] = field(factory=dict)
+
+    def write(self, accept: tuple[str, ...], document: PresenceDocument, entity: str, now: float) -> Document:
+        """Gives what a watcher with this Accept is told."""
+        kind = CATEGORIES_TYPE if CATEGORIES_TYPE in accept else LEGACY_TYPE if LEGACY_TYPE in accept else PIDF
+        key = (kind, entity, document, idleness(document, now))
+        known = self._written.get(key)
+        if known is None:
+            if len(self._written) >= MOST_WRITTEN:
+                self._written.clear()
+            known = self._written[key] = write_document(accept, document, entity, now)
+        return known
+
+
 def write_document(accept: tuple[str, ...], document: PresenceDocument, entity: str, now: float) -> Document:
-    """Gives what a watcher with this Accept is told: categories when he reads them, else PIDF.
+    """Writes categories for who reads them, else PIDF.
 
     PIDF for who also names `text/xml+msrtc.pidf` has activity and name where Microsoft's clients look for them. The
     list of categories that a `batchSub` asks for is not read: who may see what is decided by the policy alone.

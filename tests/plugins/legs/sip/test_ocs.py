@@ -1,6 +1,7 @@
 """The dialect of Office Communications Server at the desks: documents by Accept, headers, containers into levels."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -12,6 +13,7 @@ from gateway.policy.partners import Lock, Partner
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.writer import serialise
+from plugins.legs.sip import ocs
 from plugins.legs.sip.ocs import ROAMING_SELF
 from tests.protocols.sip.talk import line, request
 from tests.stage import ALICE as PERSON
@@ -339,3 +341,42 @@ def test_benotify_from_outside_is_dropped_without_a_word() -> None:
     assert scene.notify(ask, CATEGORIES, categories(6500, "Lunch"), "BENOTIFY", scene.outside) == []
     scene.turn(5.0)
     assert "Lunch" not in told(scene.inside.taken())[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda document, accept, entity, now: (document.with_fields({}), accept, entity, now), True),
+        (lambda document, accept, entity, now: (document, accept, entity, now + 1.0), True),
+        (lambda document, accept, entity, now: (document, accept, entity, now + 900.0), False),
+        (lambda document, accept, entity, now: (document, (PIDF, "text/xml+msrtc.pidf"), entity, now), False),
+        (lambda document, accept, entity, now: (document, (CATEGORIES,), entity, now), False),
+        (lambda document, accept, entity, now: (document, accept, BOB, now), False),
+        (
+            lambda document, accept, entity, now: (
+                document.with_fields({Field.NOTE: (("", "another"),)}),
+                accept,
+                entity,
+                now,
+            ),
+            False,
+        ),
+    ],
+)
+def test_one_document_is_written_once_for_all_who_may_see_the_same(change: Any, same: bool) -> None:
+    document = PresenceDocument({Field.AVAILABILITY: True, Field.NOTE: (("", "here"),), Field.IDLE: 0.0})
+    writer = ocs.Writer()
+    first = writer.write((PIDF,), document, ALICE, 1000.0)
+    other, accept, entity, now = change(document, (PIDF,), ALICE, 1000.0)
+    second = writer.write(accept, other, entity, now)
+    assert (second is first) is same
+    assert second == ocs.write_document(accept, other, entity, now)
+
+
+def test_what_was_written_is_not_kept_for_ever() -> None:
+    writer = ocs.Writer()
+    here = PresenceDocument({Field.AVAILABILITY: True})
+    first = writer.write((PIDF,), here, ALICE, 0.0)
+    for number in range(ocs.MOST_WRITTEN):
+        writer.write((PIDF,), here, f"sip:{number}@corp.example", 0.0)
+    assert writer.write((PIDF,), here, ALICE, 0.0) is not first
