@@ -16,7 +16,7 @@ from gateway.policy.access_level import AccessLevel, Assignment, Network, resolv
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.partners import Lock, Partner, Partners
 from gateway.policy.verdict import Permission, Reason
-from gateway.policy.walls import EVERYBODY, Right, Wall, barrier, walled
+from gateway.policy.walls import EVERYBODY, Groups, Right, Wall, barrier, walled
 
 NEVER = float("inf")
 CONVERSATION_SECONDS = 3600.0
@@ -100,8 +100,8 @@ class Rules:
     """The organisation's own address domains."""
     right: Right = EVERYBODY
     walls: tuple[Wall, ...] = ()
-    groups: Callable[[str], frozenset[str]] = lambda person: frozenset()
-    """Gives the names of the groups that one of our people, by bare address, is in."""
+    groups: Callable[[str], Groups] = lambda person: frozenset()
+    """Gives the names of the groups that one of our people, by bare address, is in; None: not known yet."""
     apart: frozenset[str] = frozenset()
     """Bare addresses of ours that are no people: rules about people do not concern them."""
 
@@ -237,7 +237,7 @@ class PairBook:
         )
         return facts, min(ends, default=NEVER)
 
-    def _barrier(self, person: str, domain: str, groups: frozenset[str], partner: Partner | None) -> Reason | None:
+    def _barrier(self, person: str, domain: str, groups: Groups, partner: Partner | None) -> Reason | None:
         if partner is None:
             return self.rules.partners.against(domain)
         return None if person in self.rules.apart else barrier(person, groups, self.rules.right, partner)

@@ -211,7 +211,11 @@ def reach(host: str, port: int) -> tuple[str, float]:
 def _partners(config: Config) -> Iterator[Finding]:
     queries = _queries(config)
     with ThreadPoolExecutor(_PROBES) as threads:
-        yield from threads.map(lambda route: _partner(route, queries), config.routes.values())
+        yield from threads.map(lambda route: _partner(route, queries), _standing(config))
+
+
+def _standing(config: Config) -> list[PartnerRoute]:
+    return [config.routes[name] for name in config.partners.by_name if config.partners.of(name)]
 
 
 def _partner(route: PartnerRoute, queries: Queries) -> Finding:

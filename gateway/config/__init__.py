@@ -1,10 +1,11 @@
 """gateway.toml to frozen classes and policy values, every error with its line."""
 
-from gateway.config.building import Config, PartnerRoute
+from gateway.config.building import Config
 from gateway.config.changes import changes, restart_needed
 from gateway.config.directories import DirectoryCaldav, DirectoryFile, DirectoryIcal, DirectoryLdap
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.loading import load
+from gateway.config.partnerships import Contract, PartnerRoute
 from gateway.config.sections import Limits, MetricsPage, Tls
 from gateway.config.values import (
     Addresses,
@@ -22,6 +23,7 @@ __all__ = [
     "Addresses",
     "Auth",
     "Config",
+    "Contract",
     "DirectoryCaldav",
     "DirectoryFile",
     "DirectoryIcal",

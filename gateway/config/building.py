@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from gateway.config.directories import Directories, DirectoryFile, DirectoryLdap
+from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.lines import TomlPath
+from gateway.config.partnerships import Built, Contract, PartnerBuilder, PartnerRoute, Placed, known_level
 from gateway.config.reading import Reading, toml
 from gateway.config.sections import (
     Assigned,
@@ -18,35 +20,17 @@ from gateway.config.sections import (
     Level,
     Limits,
     MetricsPage,
-    Partnership,
     Tls,
 )
-from gateway.config.values import Addresses, Auth, Domain, Endpoint, Trust, nearest
-from gateway.model.presence import FIELD_ORDER, Field
+from gateway.config.values import Domain
+from gateway.model.presence import Field
 from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, MemberKind, Origin
-from gateway.policy.partners import Lock, Partner, Partners, Rates
+from gateway.policy.partners import Lock, Partners
+from gateway.policy.walls import Right, Wall
 
 MAX_RANK = STANDARD["blocked"].rank
 _Section = TypeVar("_Section")
 _LEVEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-
-
-@frozen(kw_only=True)
-class PartnerRoute:
-    """Is the part of the contract with a partner that its leg carries out: how it is reached and proves itself."""
-
-    partner: str
-    auth: frozenset[Auth] = frozenset({Auth.EXTERNAL})
-    pins: frozenset[str] = frozenset()
-    """SHA-256 of public keys, hexadecimal; empty: any key."""
-    ca: Trust = Trust()
-    route: Endpoint | None = None
-    direct_tls: bool = False
-    addresses: Addresses = Addresses.PUBLIC
-    """Which addresses found in DNS are dialled; a static route always is."""
-    server_only_certificates: bool = True
-    bidi: bool = True
-    sessions: bool = False
 
 
 @frozen(kw_only=True, eq=False)
@@ -68,7 +52,15 @@ class Config:
     assignments: tuple[Assignment, ...]
     partners: Partners
     routes: Mapping[str, PartnerRoute]
+    """By the partner's name; that of all who are discovered stands under ''."""
+    federation: Federation
+    discovery: Discovering
+    contracts: Mapping[str, Contract]
     """By the partner's name."""
+    right: Right
+    walls: tuple[Wall, ...]
+    groups: Groups
+    echo: Echo
     directories: tuple[Directories, ...] = ()
     """In the order of the file, which is the order in which they are believed."""
 
@@ -83,6 +75,22 @@ class Config:
         return self.gateway.state
 
     @property
+    def echoes(self) -> frozenset[str]:
+        """Gives the addresses of ours that answer by themselves, and those that the partner test writes from."""
+        names = (self.echo.name, f"{self.echo.name}-test") if self.echo.name else ()
+        return frozenset(f"{name}@{domain}" for name in names for domain in self.domains)
+
+    def route_of(self, domain: str) -> PartnerRoute | None:
+        """Gives the transport part of the contract with the partner that a domain belongs to."""
+        partner = self.partners.of(domain)
+        return self.routes.get("" if partner.found else partner.name) if partner else None
+
+    def at(self, now: float) -> "Config":
+        """Gives the same without the contracts that have ended at a moment; itself when none has."""
+        standing = self.partners.at(now)
+        return self if standing is self.partners else evolve(self, partners=standing)
+
+    @property
     def control(self) -> Path:
         """Gives the path of the control socket."""
         return self.gateway.control or self.gateway.state / "control.sock"
@@ -92,19 +100,6 @@ class Config:
         """Gives the folder of the inside authority."""
         chosen = self.inside.authority if isinstance(self.inside, InsideServer) else None
         return chosen or self.gateway.state / "inside-ca"
-
-
-@frozen
-class Placed(Generic[_Section]):
-    """Is one table of an array of tables, and where it stands."""
-
-    reading: Reading
-    path: TomlPath
-    section: _Section
-
-    def refuse(self, key: str, why: str) -> None:
-        """Notes a problem with one of its keys."""
-        self.reading.refuse((*self.path, key), why)
 
 
 @define(eq=False)
@@ -231,7 +226,7 @@ class Builder:
         return fields | (STANDARD[following].fields if following is not None and following in STANDARD else frozenset())
 
     def _known_level(self, name: str, path: TomlPath, what: str, known: Iterable[str] = ()) -> bool:
-        return _known(self._reading, name, path, what, known or self.levels)
+        return known_level(self._reading, name, path, what, known or self.levels)
 
     # -- assignments ---------------------------------------------------------------------------------------------
 
@@ -264,88 +259,6 @@ class Builder:
 
     # -- partners ------------------------------------------------------------------------------------------------
 
-    def build_partners(self) -> tuple[Partners, Mapping[str, PartnerRoute], tuple[Lock, ...]]:
-        """Gives the partners, their routes by name, and all locks."""
-        owners: dict[str, str] = {}
-        locks = [Lock(name) for name in sorted(self._file.locks.fields, key=FIELD_ORDER.__getitem__)]
-        for placed in self._partners:
-            self._check_domains(placed, owners)
-            self._check_route(placed)
-            locks += [
-                Lock(name, placed.section.domain) for name in sorted(placed.section.locks, key=FIELD_ORDER.__getitem__)
-            ]
-        partners = Partners(self._partner(placed) for placed in self._partners)
-        believed = self._file.tls.ca if self._file.tls else Trust()
-        routes: dict[str, PartnerRoute] = {
-            str(each.section.domain): _route(each.section, believed) for each in self._partners
-        }
-        return partners, routes, tuple(locks)
-
-    def _check_domains(self, placed: Placed[Partnership], owners: dict[str, str]) -> None:
-        section = placed.section
-        for key, names in (("domain", (section.domain,)), ("aliases", section.aliases)):
-            for name in names:
-                title = f"[[partner]] {section.domain} {key}"
-                if name in self.own:
-                    placed.refuse(key, f"{title}: {name} is our own domain")
-                elif name in owners:
-                    placed.refuse(key, f"{title}: {name} belongs to [[partner]] {owners[name]} already")
-                owners.setdefault(name, section.domain)
-
-    def _check_route(self, placed: Placed[Partnership]) -> None:
-        section, title = placed.section, f"[[partner]] {placed.section.domain}"
-        if section.direct_tls and section.route is None:
-            placed.refuse("direct_tls", f"{title} direct_tls = true needs a route; DNS says by itself who speaks it")
-        if not section.auth:
-            placed.refuse("auth", f"{title} auth is empty: it could never prove its domain")
-        if section.ca is not None and section.ca.nobody and not section.pins:
-            placed.refuse("ca", f'{title} ca = "none" needs pins')
-        if section.ceiling is not None and section.ceiling_fields is not None:
-            placed.refuse("ceiling_fields", f"{title} has both ceiling and ceiling_fields: choose one")
-
-    def _partner(self, placed: Placed[Partnership]) -> Partner:
-        section = placed.section
-        fields, name = frozenset(Field), ""
-        if section.ceiling_fields is not None:
-            fields, name = section.ceiling_fields, "ceiling_fields"
-        elif section.ceiling is not None:
-            title = f"[[partner]] {section.domain} ceiling"
-            name = section.ceiling
-            known = _known(placed.reading, name, (*placed.path, "ceiling"), title, self.levels)
-            fields = self.levels[name].fields if known else frozenset()
-        return Partner(
-            name=section.domain,
-            domains=frozenset({section.domain, *section.aliases}),
-            network=section.network,
-            ceiling=fields,
-            ceiling_name=name,
-            modalities=section.modalities,
-            strangers=section.strangers,
-            rates=Rates(
-                section.rates.stanzas_per_second, section.rates.subscriptions_per_minute, section.rates.burst_seconds
-            ),
-            via=section.via,
-        )
-
-
-def _route(section: Partnership, believed: Trust) -> PartnerRoute:
-    return PartnerRoute(
-        partner=section.domain,
-        auth=section.auth,
-        pins=frozenset(section.pins),
-        ca=section.ca or believed,
-        route=section.route,
-        direct_tls=section.direct_tls,
-        addresses=section.addresses,
-        server_only_certificates=section.server_only_certificates,
-        bidi=section.bidi,
-        sessions=section.sessions,
-    )
-
-
-def _known(reading: Reading, name: str, path: TomlPath, what: str, known: Iterable[str]) -> bool:
-    if name in known:
-        return True
-    meant = nearest(name, known)
-    reading.refuse(path, f"{what} = {toml(name)}: not a level" + (f'. Did you mean "{meant}"?' if meant else ""))
-    return False
+    def build_partners(self) -> Built:
+        """Gives the partners and all that holds with them."""
+        return PartnerBuilder(self._file, self._reading, self._partners, self.levels).build()

@@ -12,6 +12,7 @@ from gateway.config.reading import toml
 from gateway.config.values import Endpoint, Nameserver, Secret
 from gateway.policy.access_level import Assignment
 from gateway.policy.partners import Lock
+from gateway.policy.walls import Wall
 
 WIDTH = 1000
 """Characters of a value that are shown at most."""
@@ -22,6 +23,9 @@ _SECTIONS: Mapping[str, str] = {
     "inside": "inside",
     "xmpp": "outside.xmpp",
     "sip": "outside.sip",
+    "federation": "federation",
+    "discovery": "discovery",
+    "echo": "echo",
     "limits": "limits",
     "metrics": "metrics",
 }
@@ -36,6 +40,8 @@ def changes(old: Config, new: Config) -> list[str]:
         *_tables("level", old.levels, new.levels),
         *_tables("directory", _directories(old), _directories(new)),
         *_sets("lock", map(_lock, old.locks), map(_lock, new.locks)),
+        *_sets("wall", map(_wall, old.walls), map(_wall, new.walls)),
+        *_sets("group member", _members(old), _members(new)),
         *_sets("assignment", map(_assignment, old.assignments), map(_assignment, new.assignments)),
     ]
 
@@ -68,7 +74,10 @@ def _differences(old: Config, new: Config) -> Iterator[tuple[str, bool, Any, Any
 
 
 def _partners(config: Config) -> Mapping[str, Any]:
-    return {name: (partner, config.routes[name]) for name, partner in config.partners.by_name.items()}
+    return {
+        name: (partner, config.routes[name], config.contracts[name])
+        for name, partner in config.partners.by_name.items()
+    }
 
 
 def _directories(config: Config) -> Mapping[str, Any]:
@@ -104,6 +113,15 @@ def _sets(kind: str, old: Iterator[str], new: Iterator[str]) -> Iterator[str]:
 
 def _lock(lock: Lock) -> str:
     return f"{lock.field.value} for {lock.partner or 'everybody'}"
+
+
+def _wall(wall: Wall) -> str:
+    kinds = ", ".join(sorted(kind.value for kind in wall.modalities))
+    return f"between {wall.group or 'everybody'} and {wall.partner or 'all partners'} for {kinds}"
+
+
+def _members(config: Config) -> Iterator[str]:
+    return (f"{name}: {person}" for name, members in config.groups.members.items() for person in members)
 
 
 def _assignment(entry: Assignment) -> str:

@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.config.building import Builder, Config, Placed
+from gateway.config.building import Builder, Config
+from gateway.config.federation import Partnership
 from gateway.config.lines import Lines
+from gateway.config.partnerships import Placed
 from gateway.config.reading import Reading
-from gateway.config.sections import Assigned, File, Partnership
+from gateway.config.sections import Assigned, File
 from gateway.config.values import Place
 from gateway.errors import ConfigError
 
 _Section = TypeVar("_Section")
 
 FOLDER = "conf.d"
-"""Folder beside the file whose *.toml hold further [[partner]] tables."""
+"""Folder beside the file whose *.toml hold a partner each."""
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -38,8 +40,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     for extra in sorted((path.parent / FOLDER).glob("*.toml")):
         found = _parsed(extra, f"{FOLDER}/{extra.name}", environment, problems)
         if found is not None:
-            _only_partners(*found)
-            partners += _placed(*found, "partner", Partnership)
+            partners += _of_folder(*found)
     config = _built(path, file, Builder(file, reading, assigned, partners))
     if config is None or problems:
         raise _error(problems)
@@ -83,6 +84,15 @@ def _placed(reading: Reading, tables: dict[str, Any], name: str, kind: type[_Sec
     return tuple(Placed(reading, (name, index), section) for index, section in found if section is not None)
 
 
+def _of_folder(reading: Reading, tables: dict[str, Any]) -> tuple[Placed[Partnership], ...]:
+    """Gives the partners of one file: one whose settings stand at the top, or [[partner]] tables."""
+    if "domain" in tables:
+        section = reading.section(Partnership, tables, ())
+        return () if section is None else (Placed(reading, (), section),)
+    _only_partners(reading, tables)
+    return _placed(reading, tables, "partner", Partnership)
+
+
 def _only_partners(reading: Reading, tables: dict[str, Any]) -> None:
     for name in tables:
         if name != "partner":
@@ -94,7 +104,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
     levels = builder.build_levels()
     default = builder.build_default()
     assignments = builder.build_assignments()
-    built, routes, locks = builder.build_partners()
+    built = builder.build_partners()
     if file.gateway is None or file.tls is None or file.inside is None:
         return None
     return Config(
@@ -108,10 +118,17 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         metrics=file.metrics,
         default_level=default,
         levels=levels,
-        locks=locks,
+        locks=built.locks,
         assignments=assignments,
-        partners=built,
-        routes=routes,
+        partners=built.partners,
+        routes=built.routes,
+        federation=file.federation,
+        discovery=file.discovery,
+        contracts=built.contracts,
+        right=built.right,
+        walls=built.walls,
+        groups=file.groups,
+        echo=file.echo,
         directories=file.directory,
     )
 

@@ -9,14 +9,14 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 from attrs import define, field
 
-from gateway.config import directories
+from gateway.config import directories, federation
 from gateway.config.lines import Lines, TomlPath
 from gateway.config.values import READERS, Place, Refused, Secret, nearest
 
 _Section = TypeVar("_Section")
 
 _MOST = 2**53
-_READERS: Mapping[Any, Any] = {**READERS, **directories.READERS}
+_READERS: Mapping[Any, Any] = {**READERS, **directories.READERS, **federation.READERS}
 
 _SIMPLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text in quotes"),
@@ -72,7 +72,7 @@ class Reading:
                 shown = (
                     "" if Secret in (settings[name].type, *get_args(settings[name].type)) else f" = {toml(table[name])}"
                 )
-                label = f"{title} {name}" if path else f"[{name}]"
+                label = f"[{name}]" if title == "the file" else f"{title} {name}"
                 self.refuse((*path, name), f"{label}{shown}: {problem}")
         return values, refused
 
@@ -145,7 +145,8 @@ class Reading:
 def title_of(path: TomlPath, table: object = None) -> str:
     """Names a table as it stands in the file: `[levels.vip]`, `[[partner]] partner.example`."""
     if not path:
-        return "the file"
+        named = table.get("domain") if isinstance(table, dict) else None
+        return f"partner {named}" if isinstance(named, str) else "the file"
     name = ".".join(step for step in path if isinstance(step, str))
     if not isinstance(path[-1], int):
         return f"[{name}]"

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import directories, legs, sections
+from gateway.config import directories, federation, legs, sections
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -20,6 +20,15 @@ _HEAD = """\
 # take the # away to change it. Unknown names stop the start: nothing is ignored in silence.
 # What is marked (restart) counts after the next start, all else at once with "gateway reload".
 # "gateway check" tells every mistake with its line; a reload takes over all of a change or nothing.
+"""
+_PARTNER_HEAD = """\
+# One partner: copy this file to conf.d/NAME.toml beside gateway.toml, and set what differs. A line that begins with #
+# and no space shows a default or an example. "gateway check" tells every mistake with its file and line.
+"""
+_GROUPS = """\
+# Groups of our people, for the people of partners, the right to federate, and walls; a directory may name more.
+#[groups]
+#research = ["alice@corp.example"]
 """
 _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[gateway]", sections.Gateway, True),
@@ -34,8 +43,12 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[levels.supplier]", sections.Level, False),
     ("[locks]", sections.Locks, True),
     ("[[assignment]]", sections.Assigned, False),
-    ("[[partner]]", sections.Partnership, False),
-    ("[partner.rates]", sections.RateLimits, False),
+    ("[[partner]]", federation.Partnership, False),
+    ("[partner.rates]", federation.RateLimits, False),
+    ("[federation]", federation.Federation, True),
+    ("[discovery]", federation.Discovering, True),
+    ("[[wall]]", federation.Walled, False),
+    ("[echo]", federation.Echo, True),
     ("[[directory]]", directories.DirectoryFile, False),
     ("[[directory]]", directories.DirectoryLdap, False),
     ("[[directory]]", directories.DirectoryIcal, False),
@@ -52,13 +65,23 @@ def sample(every: bool = False, inside: type = legs.InsideServer) -> str:
     for header, kind, stands in _TABLES:
         if every and header == "[inside]" and kind is not inside:
             continue
+        if header == "[[wall]]":
+            parts.append(_GROUPS.replace("\n#", "\n") if every else _GROUPS)
         parts.append("\n".join(_table(header, kind, every or stands, every)))
     return "\n".join(parts) + "\n"
 
 
+def partner() -> str:
+    """Gives the text of a file in conf.d: one partner, every setting."""
+    settings = "\n".join(_table("", federation.Partnership, True, False))
+    rates = "\n".join(_table("[rates]", federation.RateLimits, True, False))
+    return f"{_PARTNER_HEAD}{settings}\n{rates}\n".rstrip() + "\n"
+
+
 def _table(header: str, kind: type, stands: bool, every: bool) -> Iterator[str]:
     yield f"# {(kind.__doc__ or '').strip()}"
-    yield header if stands else f"#{header}"
+    if header:
+        yield header if stands else f"#{header}"
     for setting in attrs.fields(kind):
         # These are tables of their own.
         if setting.name not in ("extra", "rates"):
@@ -89,8 +112,11 @@ def _value(setting: Any) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """Writes the sample to the named file."""
+    """Writes the sample to the named file, and the sample of a partner beside it."""
     Path(argv[1]).write_text(sample(), encoding="utf-8")
+    folder = Path(argv[1]).parent / "conf.d"
+    folder.mkdir(exist_ok=True)
+    (folder / "partner.example.toml.sample").write_text(partner(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,21 +7,18 @@ from attrs import field, frozen
 
 from gateway.config.describing import says
 from gateway.config.directories import Directories
+from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership, Walled
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.values import (
-    Addresses,
-    Auth,
     Domain,
     Endpoint,
     LevelName,
     LogLevel,
-    Pin,
     Trust,
 )
 from gateway.model.address import Address
 from gateway.model.presence import Field
-from gateway.policy.access_level import CUSTOM_RANK, Member, Network
-from gateway.policy.partners import USUAL_MODALITIES, Modality, Rates, Strangers
+from gateway.policy.access_level import CUSTOM_RANK, Member
 
 
 @frozen(kw_only=True)
@@ -130,88 +127,6 @@ class Assigned:
 
 
 @frozen(kw_only=True)
-class RateLimits:
-    """What a partner may send us."""
-
-    stanzas_per_second: float = field(
-        default=Rates().stanzas_per_second, metadata=says("Stanzas a second, all of its people together.", least=0.1)
-    )
-    subscriptions_per_minute: float = field(
-        default=Rates().subscriptions_per_minute, metadata=says("Subscription requests a minute.", least=0.1)
-    )
-    burst_seconds: float = field(
-        default=Rates().burst_seconds, metadata=says("So many seconds' worth may come at once.", least=1)
-    )
-
-
-@frozen(kw_only=True)
-class Partnership:
-    """One federation partner; nobody else is spoken to. Partners may also stand in conf.d/*.toml beside this file."""
-
-    domain: Domain = field(
-        metadata=says("Its domain, which is also its name in commands and metrics.", '"partner.example"')
-    )
-    aliases: tuple[Domain, ...] = field(default=(), metadata=says("Its further domains.", '["chat.partner.example"]'))
-    via: str = field(default="xmpp", metadata=says("The leg that speaks to it."))
-    network: Network = field(
-        default=Network.FEDERATION, metadata=says("Its class: enterprise (our own group), federation, public_cloud.")
-    )
-    ceiling: LevelName | None = field(
-        default=None, metadata=says("Its people never see more than this level, whatever anybody gives them.", '"team"')
-    )
-    ceiling_fields: frozenset[Field] | None = field(
-        default=None, metadata=says("Instead of a ceiling level: the fields themselves.", '["availability", "show"]')
-    )
-    modalities: frozenset[Modality] = field(
-        default=USUAL_MODALITIES,
-        metadata=says(f"What may pass, of: {', '.join(kind.value for kind in Modality)}."),
-    )
-    strangers: Strangers = field(
-        default=Strangers.ASK,
-        metadata=says("A request from a contact that nobody knows: accept, ask the person, or refuse in silence."),
-    )
-    locks: frozenset[Field] = field(
-        default=frozenset(), metadata=says("Fields that never leave for this partner.", '["phone.mobile"]')
-    )
-    rates: RateLimits = field(factory=RateLimits, metadata=says("What it may send us."))
-    auth: frozenset[Auth] = field(
-        default=frozenset({Auth.EXTERNAL}),
-        metadata=says("How it may prove its domain: external (certificate), dialback (weaker, still inside TLS)."),
-    )
-    pins: frozenset[Pin] = field(
-        default=frozenset(),
-        metadata=says(
-            "Public keys that it may have; then no authority needs to vouch for it.", f'["sha256:{"0" * 64}"]'
-        ),
-    )
-    ca: Trust | None = field(
-        default=None,
-        metadata=says("Authorities believed for it instead of those in [tls].", '"/etc/gateway/partner-ca.crt"'),
-    )
-    route: Endpoint | None = field(
-        default=None, metadata=says("Where it is dialled, instead of asking DNS.", '"192.0.2.10:5269"')
-    )
-    direct_tls: bool = field(
-        default=False, metadata=says("Whether the route speaks TLS from the first byte (XEP-0368); needs a route.")
-    )
-    addresses: Addresses = field(
-        default=Addresses.PUBLIC,
-        metadata=says("Which addresses from DNS are dialled: public, or any (private and loopback too)."),
-    )
-    server_only_certificates: bool = field(
-        default=True,
-        metadata=says(
-            "Whether a certificate for servers only (all that public authorities now issue) proves it to us."
-        ),
-    )
-    sessions: bool = field(
-        default=False,
-        metadata=says("With SIP: whether messages go in sessions (INVITE), as Office Communicator and Lync want."),
-    )
-    bidi: bool = field(default=True, metadata=says("Whether one connection may serve both directions (XEP-0288)."))
-
-
-@frozen(kw_only=True)
 class Limits:
     """Bounds; what goes beyond them is refused aloud."""
 
@@ -270,7 +185,7 @@ class MetricsPage:
 
 @frozen(kw_only=True)
 class File:
-    """The whole file; conf.d/*.toml beside it may hold more [[partner]] tables and nothing else."""
+    """The whole file; conf.d/*.toml beside it may hold partners and nothing else."""
 
     gateway: Gateway | None = None
     tls: Tls | None = None
@@ -281,6 +196,11 @@ class File:
     locks: Locks = field(factory=Locks)
     assignment: tuple[Assigned, ...] = ()
     partner: tuple[Partnership, ...] = ()
+    federation: Federation = field(factory=Federation)
+    discovery: Discovering = field(factory=Discovering)
+    groups: Groups = Groups()
+    wall: tuple[Walled, ...] = ()
+    echo: Echo = field(factory=Echo)
     directory: tuple[Directories, ...] = ()
     limits: Limits = field(factory=Limits)
     metrics: MetricsPage = field(factory=MetricsPage)

@@ -6,14 +6,23 @@ from pathlib import Path
 import attrs
 import pytest
 
-from gateway.config import InsideComponent, InsideServer, InsideSip, directories, load, sections
-from gateway.config.sample import sample
+from gateway.config import InsideComponent, InsideServer, InsideSip, directories, federation, load, sections
+from gateway.config.sample import partner, sample
 
 COMMITTED = Path(__file__).parents[2] / "deploy" / "gateway.toml"
 
 
 def test_the_committed_sample_is_the_generated_one() -> None:
     assert COMMITTED.read_text() == sample(), "run: python -m gateway.config.sample deploy/gateway.toml"
+
+
+def test_the_committed_sample_of_a_partner_is_the_generated_one_and_is_a_partner(tmp_path: Path) -> None:
+    committed = COMMITTED.parent / "conf.d" / "partner.example.toml.sample"
+    assert committed.read_text() == partner(), "run: python -m gateway.config.sample deploy/gateway.toml"
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "gateway.toml").write_text(sample())
+    (tmp_path / "conf.d" / "partner.toml").write_text(committed.read_text())
+    assert set(load(tmp_path / "gateway.toml").partners.by_name) == {"partner.example"}
 
 
 def test_the_sample_is_a_configuration() -> None:
@@ -34,11 +43,13 @@ def test_every_setting_of_the_sample_is_accepted(tmp_path: Path, inside: type) -
     assert set(config.partners.by_name) == {"partner.example"}
 
 
+MODULES = (sections.__name__, directories.__name__, federation.__name__)
+VALUES = (sections.File, directories.Roots, directories.Attributes, federation.Day, federation.Texts, federation.Groups)
 SETTINGS = [
     (kind.__name__, setting)
-    for kind in (*vars(sections).values(), *vars(directories).values())
-    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ in (sections.__name__, directories.__name__)
-    if kind not in (sections.File, directories.Roots, directories.Attributes)
+    for kind in (*vars(sections).values(), *vars(directories).values(), *vars(federation).values())
+    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ in MODULES
+    if kind not in VALUES
     for setting in attrs.fields(kind)
     if setting.name not in ("extra", "rates", "xmpp")
 ]

@@ -248,3 +248,12 @@ def test_explain_names_the_layer(facts: Facts, step: str, finding: str, advice: 
     assert finding in next(each.finding for each in found.steps if each.name == step)
     assert found.reason is (facts.barrier or Reason.WALL)
     assert found.would_allow is not None and advice in found.would_allow
+
+
+def test_while_groups_are_not_known_every_rule_about_groups_counts_against_the_person() -> None:
+    assert walled([Wall("research")], "alice@corp.example", None, PARTNER) == frozenset(Modality)
+    assert walled([Wall("carol@corp.example")], "alice@corp.example", None, PARTNER) == frozenset()
+    assert barrier("alice@corp.example", None, Right(None, frozenset({"interns"})), PARTNER) is Reason.NOT_FEDERATED
+    assert barrier("alice@corp.example", None, Right(frozenset({"sales"})), PARTNER) is Reason.NOT_FEDERATED
+    assert barrier("alice@corp.example", None, Right(frozenset({"alice@corp.example"})), PARTNER) is None
+    assert barrier("alice@corp.example", None, EVERYBODY, PARTNER) is None

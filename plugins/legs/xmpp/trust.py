@@ -141,8 +141,8 @@ class InsideTrust:
 
 def route_of(config: Any, remote: str) -> PartnerRoute | None:
     """Gives the transport part of the contract with the partner that a domain belongs to."""
-    partner = config.partners.of(remote)
-    return config.routes.get(partner.name) if partner else None
+    route: PartnerRoute | None = config.route_of(remote)
+    return route
 
 
 def _anchors(trust: Trust) -> TrustAnchors:
