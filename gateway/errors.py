@@ -21,6 +21,10 @@ class StoreError(GatewayError):
     """Says why durable state cannot be read or written."""
 
 
+class LedgerError(GatewayError):
+    """Says where a disclosure ledger does not hold together, or why nothing can be recorded in it."""
+
+
 class NotRunning(GatewayError):
     """Says that no daemon answers on the control socket."""
 

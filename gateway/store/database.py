@@ -56,6 +56,8 @@ class Database:
     path: Path
     _reactor: Reactor
     _schema: Path = schema.FOLDER
+    _pragmas: tuple[str, ...] = ()
+    """Further settings of every connection that writes."""
     commits: int = field(init=False, default=0)
     """Commits so far; fewer than writes when writes came together."""
     _queue: "SimpleQueue[_Write | None]" = field(init=False, factory=SimpleQueue)
@@ -68,7 +70,7 @@ class Database:
     def __attrs_post_init__(self) -> None:
         try:
             self._lock = _claim(self.path)
-            self._connection = _opened(self.path, self._schema)
+            self._connection = _opened(self.path, self._schema, self._pragmas)
         except (OSError, sqlite3.Error) as problem:
             self._release()
             raise StoreError(f"{self.path} cannot be opened: {problem}") from None
@@ -156,7 +158,7 @@ class Database:
             if not group:
                 continue
             try:
-                connection = connection or _connect(self.path)
+                connection = connection or _connect(self.path, self._pragmas)
                 outcomes, failure = _commit(connection, group)
             except (sqlite3.Error, OSError) as problem:
                 failure = f"{self.path} cannot be written: {problem}"
@@ -196,17 +198,19 @@ def _claim(path: Path) -> int:
     return lock
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, pragmas: Sequence[str] = ()) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    for pragma in pragmas:
+        connection.execute(pragma)
     return connection
 
 
-def _opened(path: Path, folder: Path) -> sqlite3.Connection:
+def _opened(path: Path, folder: Path, pragmas: Sequence[str] = ()) -> sqlite3.Connection:
     """Gives a connection to the database, brought up to the newest schema."""
-    connection = _connect(path)
+    connection = _connect(path, pragmas)
     try:
         schema.upgrade(connection, folder)
     except (StoreError, sqlite3.Error):
