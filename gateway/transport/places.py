@@ -1,14 +1,63 @@
 """Where a peer is: a place that the administrator named, or what DNS says; the second only at addresses allowed."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from ipaddress import ip_address
 from socket import SOCK_STREAM, getaddrinfo
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.threads import deferToThread
 
 from gateway.transport.resolver import NotFound, Resolver, Service, Target, public_only
+
+DEAD_SECONDS = 60.0
+"""How long a server that has failed is tried last."""
+LONGEST_DEAD = 600.0
+MOST_DEAD = 1000
+
+
+@frozen
+class Place:
+    """Is one address of one server."""
+
+    host: str
+    address: str
+    port: int
+
+    @property
+    def target(self) -> Target:
+        """Gives it as something to connect to."""
+        return Target(self.host, self.port, True, (self.address,))
+
+
+def places_of(targets: Sequence[Target]) -> list[Place]:
+    """Gives each address once, in order."""
+    found = [Place(target.host, address, target.port) for target in targets for address in target.addresses]
+    return list({(place.address, place.port): place for place in reversed(found)}.values())[::-1]
+
+
+@define(eq=False)
+class Unreachable:
+    """Remembers for a bounded time which servers have failed, so that others are tried first (RFC 3263 section 4.3)."""
+
+    _until: OrderedDict[tuple[str, int], float] = field(init=False, factory=OrderedDict)
+
+    def note(self, place: Place, now: float, seconds: float = 0.0) -> None:
+        """Takes note of a failure; `seconds` is how long the server wants to be left alone, 0 for the usual time."""
+        key = (place.address, place.port)
+        self._until[key] = now + min(seconds or DEAD_SECONDS, LONGEST_DEAD)
+        self._until.move_to_end(key)
+        if len(self._until) > MOST_DEAD:
+            self._until.popitem(last=False)
+
+    def forget(self, place: Place) -> None:
+        """Takes note that a server works."""
+        self._until.pop((place.address, place.port), None)
+
+    def living_first(self, places: Sequence[Place], now: float) -> list[Place]:
+        """Orders places: those that have failed lately come last, since there may be nothing else."""
+        return sorted(places, key=lambda place: self._until.get((place.address, place.port), 0.0) > now)
 
 
 @define(eq=False)

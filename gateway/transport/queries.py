@@ -20,6 +20,7 @@ _LOOKUP_TIMEOUTS = 3
 
 _Value = TypeVar("_Value")
 _Srv = tuple[int, int, int, str]
+_Naptr = tuple[int, int, str, str]
 
 
 class Failed(Exception):
@@ -63,6 +64,18 @@ class Queries:
             return Records((), LONGEST)
         named = ((record, _host(record.target.to_text(omit_final_dot=True))) for record in answer.rrset)
         records = tuple((r.priority, r.weight, r.port, host) for r, host in named if host is not None)
+        return Records(records, float(answer.chaining_result.minimum_ttl))
+
+    def pointers(self, name: str) -> Records[_Naptr]:
+        """Returns (order, preference, service, name) of each NAPTR record that leads to SRV records (RFC 3263 4.1)."""
+        answer = self._ask(name, "NAPTR")
+        if answer is None or answer.rrset is None:
+            return Records((), LONGEST)
+        usable = [r for r in answer.rrset if r.flags.lower() == b"s" and not r.regexp]
+        named = ((r, _host(r.replacement.to_text(omit_final_dot=True))) for r in usable)
+        records = tuple(
+            (r.order, r.preference, r.service.decode("ascii", "replace").upper(), host) for r, host in named if host
+        )
         return Records(records, float(answer.chaining_result.minimum_ttl))
 
     def addresses(self, host: str) -> Records[str]:

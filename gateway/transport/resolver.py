@@ -51,12 +51,16 @@ class Service:
     names: tuple[tuple[str, bool], ...]
     port: int
     direct_tls: bool
+    pointers: frozenset[str] = frozenset()
+    """The services of NAPTR records that are asked for first; empty for none (RFC 3263 section 4.1)."""
+    merged: bool = True
+    """Whether the records of all names count together (XEP-0368), or those of the first name that has any."""
 
 
 XMPP = Service((("_xmpps-server", True), ("_xmpp-server", False)), 5269, False)
 """Servers for other XMPP servers (RFC 6120 section 3.2, XEP-0368)."""
-SIP = Service((("_sips", True), ("_sipfederationtls", True)), 5061, True)
-"""Servers for other SIP domains, over TLS (RFC 3263); the second name is that of Microsoft's edges."""
+SIP = Service((("_sips", True), ("_sipfederationtls", True)), 5061, True, frozenset({"SIPS+D2T"}), False)
+"""Servers for other SIP domains, over TLS alone (RFC 3263); the second name is that of Microsoft's edges."""
 
 
 @frozen
@@ -164,15 +168,18 @@ class Resolver:
         """Ends the threads; waits for questions under way, at most a few times `timeout`."""
         self._threads.stop()
 
-    async def targets(self, domain: str) -> list[Target]:
+    async def targets(self, domain: str, port: int | None = None) -> list[Target]:
         """Returns the domain's servers in the order in which to try them; raises LookupFailed.
 
-        The usual port of the domain itself is tried only if the domain has no SRV record at all.
+        The usual port of the domain itself is tried only if the domain has no SRV record at all. With a `port` given
+        there is nothing to choose: it is that port at the domain's own addresses (RFC 3263 section 4.2).
         """
         try:
             name = a_label(domain)
         except ValueError:
             raise NotFound(f"{domain!r} is not a domain name") from None
+        if port is not None:
+            name = f"{name}:{port}"
         kept = self._kept.get(name)
         if kept is None or kept.until <= self._reactor.seconds():
             kept = await self._look_up(name)
@@ -217,15 +224,19 @@ class Resolver:
 
     def _located(self, name: str) -> _Found:
         queries = self._queries.until_deadline()
-        if is_address(name):
-            return self._addressed(queries, name, [self._usual(name)], LONGEST_KEPT)
-        records, seconds = _srv_records(queries, name, self.service.names)
+        host, _, port = name.partition(":")
+        if port or is_address(name):
+            usual = self._usual(host if port else name, int(port or self.service.port))
+            return self._addressed(queries, name, [usual], LONGEST_KEPT)
+        records, seconds = _pointed(queries, name, self.service.pointers)
         if not records:
-            records = [self._usual(name)]
+            records, seconds = _srv_records(queries, name, self.service)
+        if not records:
+            records = [self._usual(name, self.service.port)]
         return self._addressed(queries, name, records, seconds)
 
-    def _usual(self, name: str) -> SrvRecord:
-        return SrvRecord(0, 0, Target(name, self.service.port, self.service.direct_tls))
+    def _usual(self, name: str, port: int) -> SrvRecord:
+        return SrvRecord(0, 0, Target(name, port, self.service.direct_tls))
 
     def _addressed(self, queries: Queries, name: str, records: list[SrvRecord], seconds: float) -> _Found:
         """Adds the addresses that may be dialled; records left without any fall away."""
@@ -252,12 +263,37 @@ class Resolver:
         raise (ResolverFailed if failed else NotFound)(f"{name}: " + "; ".join(dict.fromkeys(notes)))
 
 
-def _srv_records(queries: Queries, name: str, services: Sequence[tuple[str, bool]]) -> tuple[list[SrvRecord], float]:
-    """Returns all kinds of records together; one kind is enough if the question about another fails."""
+def _pointed(queries: Queries, name: str, services: frozenset[str]) -> tuple[list[SrvRecord], float]:
+    """Returns the SRV records that the first useful NAPTR record leads to (RFC 3263 section 4.1).
+
+    A domain whose NAPTR records are all for other transports, or cannot be had, may still have SRV records.
+    """
+    if not services:
+        return [], LONGEST_KEPT
+    try:
+        answer = queries.pointers(name)
+        for _, _, service, replacement in sorted(answer.values):
+            found = queries.services(replacement) if service in services else None
+            records = [
+                SrvRecord(priority, weight, Target(host, port, True))
+                for priority, weight, port, host in (found.values if found else ())
+                if host and port
+            ]
+            if found and records:
+                return records, min(answer.seconds, found.seconds)
+    except Failed:
+        return [], LONGEST_KEPT
+    return [], answer.seconds
+
+
+def _srv_records(queries: Queries, name: str, offered: Service) -> tuple[list[SrvRecord], float]:
+    """Returns all kinds of records together, or the first kind that there is; one may fail if another is there."""
     records: list[SrvRecord] = []
     failures: list[str] = []
     refused, seconds = False, LONGEST_KEPT
-    for service, direct_tls in services:
+    for service, direct_tls in offered.names:
+        if records and not offered.merged:
+            break
         try:
             answer = queries.services(f"{service}._tcp.{name}")
         except Failed as error:

@@ -7,6 +7,7 @@ from enum import Enum
 from attrs import define, field
 
 from gateway.protocols.sip import timers
+from gateway.protocols.sip.dialogs import Dialog
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.transaction_events import Flow, Outbox, ResponseReceived, TimedOut
 
@@ -22,6 +23,18 @@ class ClientState(Enum):
 
 
 @define(eq=False)
+class Trail:
+    """Is what has been tried for one request of a user's, over all its transactions."""
+
+    dialog: Dialog | None = None
+    """The dialog that numbers the request."""
+    flows: list[Flow] = field(factory=list)
+    challenges: int = 0
+    redirects: int = 0
+    since: float = 0.0
+
+
+@define(eq=False)
 class ClientTransaction:
     """Is one request of ours on its way."""
 
@@ -31,10 +44,14 @@ class ClientTransaction:
     owner: object
     reliable: bool
     branch: str
+    trail: Trail = field(factory=Trail)
     invite: bool = field(init=False)
     state: ClientState = field(init=False, default=ClientState.CALLING)
     cancel_waits: bool = field(init=False, default=False)
     """A CANCEL must wait for a provisional response (RFC 3261 section 9.1)."""
+    cancelled: bool = field(init=False, default=False)
+    """Its user does not want it any more."""
+    started: float = field(init=False, default=0.0)
     _interval: float = field(init=False, default=timers.T1)
     _again: float | None = field(init=False, default=None)
     _deadline: float = field(init=False, default=0.0)
@@ -57,6 +74,7 @@ class ClientTransaction:
 
     def start(self, now: float, out: Outbox) -> None:
         """Sends the request; Timers A or E, and B or F, begin."""
+        self.started = now
         self._deadline = now + timers.TRANSACTION
         self._again = None if self.reliable else now + self._interval
         out.send(self.flow, self.request)

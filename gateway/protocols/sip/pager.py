@@ -16,7 +16,7 @@ from gateway.protocols.sip.writer import serialise
 
 LARGEST: Final = 1300
 """The most bytes of a whole request outside of a session (RFC 3428 section 8)."""
-_VIA: Final = len("Via: SIP/2.0/TLS ;branch=z9hG4bK;rport\r\n")
+_VIA: Final = len("Via: SIP/2.0/TLS ;branch=z9hG4bK.01234567;rport\r\n")
 QUEUED: Final = 50
 """Messages that wait for one address."""
 LIMIT: Final = 20_000
@@ -80,18 +80,20 @@ class Pager:
         now: float,
         *,
         fields: tuple[tuple[str, str], ...] = (),
-        call_id: str | None = None,
+        call: tuple[str, int] | None = None,
         hops: int = HOPS,
         largest: int | None = None,
     ) -> None:
         """Queues a message; Delivered or Undelivered follows with its handle. Raises Refused.
 
-        `fields` are further headers, as Subject or Content-Language; `call_id` may continue a conversation; `largest`
-        replaces the limit in bytes where the operator knows the path to be safe.
+        `fields` are further headers, as Subject or Content-Language; `call` is the Call-ID and the number of
+        a conversation that it continues; `largest` replaces the limit in bytes where the operator knows the path to be
+        safe.
         """
         made = self.station.request("MESSAGE", sender, recipient, hops=hops)
-        if call_id is not None:
-            made.headers.set("Call-ID", call_id)
+        if call is not None:
+            made.headers.set("Call-ID", call[0])
+            made.headers.set("CSeq", f"{call[1]} MESSAGE")
         for name, value in (*fields, ("Content-Type", document.content_type)):
             made.headers.add(name, value)
         made.body = document.body

@@ -16,6 +16,10 @@ from gateway.protocols.sip.uri import SipUri
 HOP: Final = "X-Gateway-Hop"
 """The header by which a gateway knows its own requests: `id;hops=n`, `n` gateways may still follow."""
 HOPS: Final = 4
+ABSTRACT: Final = frozenset({"im", "pres"})
+"""Schemes that name a person and no protocol (RFC 3859, RFC 3860)."""
+HOPS_READ: Final = 8
+"""Marks of one request that are carried on."""
 MEDIUM: Final = 0.5
 """A jitter that is neither early nor late, for tests and first values."""
 
@@ -29,8 +33,8 @@ class Station:
     """Makes unguessable text of letters and digits for tags and Call-IDs, which bear no host."""
     contact: str
     """The URI of the gateway itself, as in `sip:gw.corp.example:5061;transport=tls`."""
-    way: Callable[[str, str], Flow]
-    """Gives the flow for requests to a domain; the second argument is the URI of the next hop."""
+    way: Callable[[str, str, str], Flow]
+    """Gives the flow for requests from a domain of this side's people to a peer's; then the URI of the next hop."""
     jitter: Callable[[], float] = lambda: MEDIUM
     """Gives a number from 0 to less than 1."""
     mark: str = ""
@@ -55,15 +59,16 @@ class Station:
 
     def send(self, request: Request, remote_uri: str, now: float, owner: object) -> int:
         """Sends a request towards the domain of an address, and gives its transaction."""
-        return self.transactions.send_request(request, self.way(domain_of(remote_uri), request.uri), now, owner)
+        flow = self.way(request.from_.uri.host, domain_of(remote_uri), request.uri)
+        return self.transactions.send_request(request, flow, now, owner)
 
     def send_within(self, dialog: Dialog, request: Request, now: float, owner: object) -> int:
         """Sends a request of a dialog, and gives its transaction."""
-        return self.transactions.send_request(request, self.flow_of(dialog), now, owner)
+        return self.transactions.send_request(request, self.flow_of(dialog), now, owner, dialog)
 
     def flow_of(self, dialog: Dialog) -> Flow:
         """Gives the flow for the requests of a dialog."""
-        return self.way(domain_of(dialog.remote_uri), dialog.next_hop)
+        return self.way(domain_of(dialog.local_uri), domain_of(dialog.remote_uri), dialog.next_hop)
 
     def contact_value(self) -> str:
         """Gives our Contact header."""
@@ -101,21 +106,30 @@ def hop_fault(request: Request, mark: str) -> bool:
     for value in request.headers.all(HOP):
         name, _, rest = value.partition(";")
         hops = rest.strip().removeprefix("hops=")
-        if (mark and name.strip() == mark) or (hops.isdecimal() and int(hops[:9]) == 0):
+        if (mark and name.strip().startswith(mark)) or (hops.isdecimal() and int(hops[:9]) == 0):
             return True
     return False
 
 
-def hops_left(request: Request) -> int:
-    """Gives how many gateways may follow when this request is passed on."""
-    found = [value.partition("hops=")[2].strip()[:9] for value in request.headers.all(HOP)]
-    return min([int(number) - 1 for number in found if number.isdecimal()] + [HOPS])
+def hops_of(request: Request) -> list[tuple[str, int]]:
+    """Gives the marks of the gateways that a request has passed, and how many each lets follow."""
+    found = []
+    for value in request.headers.all(HOP)[:HOPS_READ]:
+        name, _, rest = value.partition(";")
+        left = rest.strip().removeprefix("hops=")
+        if name.strip() and left.isdecimal() and len(left) < 4:
+            found.append((name.strip()[:64], int(left)))
+    return found
 
 
 def bare(uri: str) -> str:
-    """Gives scheme, user and host of a URI: what names a person; raises SipSyntaxError."""
+    """Gives scheme, user and host of a URI: what names a person; raises SipSyntaxError.
+
+    `im` and `pres` name the same people in SIP (RFC 3428 section 5, RFC 3856 section 5), who speak it as `sip`.
+    """
     parsed = SipUri.parse(uri)
-    return str(SipUri(parsed.scheme, parsed.user, parsed.host)) if parsed.host else str(parsed)
+    scheme = "sip" if parsed.scheme in ABSTRACT else parsed.scheme
+    return str(SipUri(scheme, parsed.user, parsed.host)) if parsed.host else str(parsed)
 
 
 def speaks_for(request: Request, remote_uri: str) -> bool:

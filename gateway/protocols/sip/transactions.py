@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import blake2b
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import define, field
 
-from gateway.protocols.sip.client_transaction import ClientState, ClientTransaction, follow_up
+from gateway.protocols.sip.client_transaction import ClientState, ClientTransaction, Trail, follow_up
+from gateway.protocols.sip.dialogs import Dialog
+from gateway.protocols.sip.headers import Via
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.server_transaction import ServerState, ServerTransaction
 from gateway.protocols.sip.timers import TRANSACTION, Alarms
@@ -19,7 +22,9 @@ from gateway.protocols.sip.transaction_events import (
     Outbox,
     Repeated,
     RequestReceived,
+    ResponseReceived,
     Send,
+    TimedOut,
     TransactionEvent,
     TransportFailed,
 )
@@ -30,6 +35,18 @@ LIMIT: Final = 20_000
 """Transactions kept for each of the two directions."""
 
 _Key = tuple[str, str, str]
+Ended = ResponseReceived | TimedOut | TransportFailed
+"""What may become of a request of ours."""
+
+
+class Persistence(Protocol):
+    """Knows how a request that has failed is tried again."""
+
+    def prepare(self, request: Request) -> None:
+        """Puts on a request what is known to be asked for."""
+
+    def again(self, asked: ClientTransaction, event: Ended, now: float) -> Flow | None:
+        """Changes the request for one more try and gives the flow for it, or None."""
 
 
 @define(eq=False)
@@ -43,6 +60,9 @@ class TransactionLayer:
     transport: Callable[[Flow], str]
     """Says TLS, TCP or UDP of a flow; UDP alone is unreliable."""
     limit: int = LIMIT
+    offers: Callable[[Flow], bool] = lambda flow: False
+    """Says whether a flow may carry the peer's requests as well: one that we opened, both sides with certificates."""
+    persistence: Persistence | None = None
     refused: int = field(init=False, default=0)
     """Messages that were dropped: responses to nobody, requests with a branch of RFC 2543."""
     _out: Outbox = field(init=False, factory=Outbox)
@@ -54,26 +74,33 @@ class TransactionLayer:
     _merged: dict[tuple[str, str, str], int] = field(init=False, factory=dict)
     """From, To, Call-ID and CSeq: the same request may come by two ways."""
     _alarms: Alarms[int] = field(init=False, factory=Alarms)
+    _ended: dict[int, ClientTransaction] = field(init=False, factory=dict)
+    """Those forgotten since their user was told last."""
+
+    _name: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._name = Via.parse(f"SIP/2.0/TCP {self.sent_by}").sent_by
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
 
-    def send_request(self, request: Request, flow: Flow, now: float, owner: object = None) -> int:
+    def send_request(
+        self, request: Request, flow: Flow, now: float, owner: object = None, dialog: Dialog | None = None
+    ) -> int:
         """Puts our Via on a request, sends it, and gives the transaction that its events will name.
 
-        `owner` comes back in each event. With too many requests open, TransportFailed comes at the next tick.
+        `owner` comes back in each event; `dialog` is the one that has numbered the request. With too many requests
+        open, TransportFailed comes at the next tick. The request is changed in place when it is tried again.
         """
-        request.headers.remove("Via")
-        branch = self._put_via(request, flow)
-        transaction = ClientTransaction(self._next(), request, flow, owner, self.transport(flow) != "UDP", branch)
+        serial = self._next()
         if len(self._clients) >= self.limit:
-            self._out.events.append(TransportFailed(transaction.serial, owner))
-            return transaction.serial
-        self._clients[transaction.serial] = transaction
-        self._client_keys[branch, request.method] = transaction.serial
-        transaction.start(now, self._out)
-        self._settle(transaction)
-        return transaction.serial
+            self._out.events.append(TransportFailed(serial, owner))
+            return serial
+        if self.persistence is not None:
+            self.persistence.prepare(request)
+        self._begin(serial, request, flow, now, owner, Trail(dialog, since=now))
+        return serial
 
     def send_ack(self, ack: Request, flow: Flow) -> None:
         """Sends the ACK of a 2xx, which has a branch of its own and no transaction (RFC 3261 section 13.2.2.4)."""
@@ -87,9 +114,9 @@ class TransactionLayer:
         if found is None or not found.invite or not found.open:
             return
         if found.state is ClientState.CALLING:
-            found.cancel_waits = True
+            found.cancel_waits = found.cancelled = True
             return
-        found.cancel_waits = False
+        found.cancel_waits, found.cancelled = False, True
         found.give_up_at(now + TRANSACTION)
         self._settle(found)
         self._start_cancel(found, now)
@@ -119,15 +146,16 @@ class TransactionLayer:
             self._response(message, flow, now)
         else:
             self._request(message, flow, now)
-        return self._out.take_events()
+        return self._take_events(now)
 
-    def flow_lost(self, flow: Flow) -> list[TransactionEvent]:
+    def flow_lost(self, flow: Flow, now: float) -> list[TransactionEvent]:
         """Ends the requests that wait on a lost connection; answers will go where the request comes again."""
         for found in [each for each in self._clients.values() if each.flow == flow]:
             if found.open:
                 self._out.events.append(TransportFailed(found.serial, found.owner))
+            found.state = ClientState.TERMINATED
             self._forget_client(found)
-        return self._out.take_events()
+        return self._take_events(now)
 
     def tick(self, now: float) -> list[TransactionEvent]:
         """Does what the time asks for."""
@@ -136,7 +164,7 @@ class TransactionLayer:
             if found is not None:
                 found.tick(now, self._out)
                 self._settle(found)
-        return self._out.take_events()
+        return self._take_events(now)
 
     def next_timer(self) -> float | None:
         """Gives when tick() wants to be called."""
@@ -150,12 +178,65 @@ class TransactionLayer:
         self._serial += 1
         return self._serial
 
+    def _begin(self, serial: int, request: Request, flow: Flow, now: float, owner: object, trail: Trail) -> None:
+        """Sends a request with a branch of its own."""
+        request.headers.remove("Via")
+        branch = self._put_via(request, flow)
+        trail.flows.append(flow)
+        made = ClientTransaction(serial, request, flow, owner, self.transport(flow) != "UDP", branch, trail)
+        self._clients[serial] = made
+        self._client_keys[branch, request.method] = serial
+        made.start(now, self._out)
+        self._settle(made)
+
+    def _take_events(self, now: float) -> list[TransactionEvent]:
+        """Gives what has happened; of a request that is tried again its user hears when that has ended."""
+        events = self._out.take_events()
+        if self.persistence is not None:
+            events = [each for each in events if not (isinstance(each, Ended) and self._tried_again(each, now))]
+            self._ended.clear()
+        return events
+
+    def _tried_again(self, event: Ended, now: float) -> bool:
+        asked = self._ended.get(event.transaction) or self._clients.get(event.transaction)
+        if self.persistence is None or asked is None or asked.open or asked.cancelled:
+            return False
+        flow = self.persistence.again(asked, event, now)
+        if flow is None:
+            return False
+        if asked.serial in self._clients:
+            self._rename(asked)
+        self._begin(event.transaction, asked.request, flow, now, asked.owner, asked.trail)
+        return True
+
+    def _rename(self, asked: ClientTransaction) -> None:
+        """Lets a transaction absorb what still comes of it under another number."""
+        method = asked.request.method
+        del self._clients[asked.serial]
+        self._alarms.set(asked.serial, None)
+        asked.serial = self._next()
+        self._clients[asked.serial] = asked
+        self._client_keys[asked.branch, method] = asked.serial
+        self._settle(asked)
+
     def _put_via(self, request: Request, flow: Flow) -> str:
-        """Puts our Via on a request that has none, and gives its branch."""
-        transport, branch = self.transport(flow), BRANCH + self.token()
-        rport = ";rport" if transport == "UDP" else ""
-        request.headers.add("Via", f"SIP/2.0/{transport} {self.sent_by};branch={branch}{rport}")
+        """Puts our Via on a request that has none, and gives its branch.
+
+        Over UDP it asks for rport (RFC 3581), one of ours is offered for the peer's requests (RFC 5923).
+        """
+        transport, branch = self.transport(flow), f"{BRANCH}{self.token()}.{_route_hash(request)}"
+        more = ";rport" if transport == "UDP" else ";alias" if self.offers(flow) else ""
+        request.headers.add("Via", f"SIP/2.0/{transport} {self.sent_by};branch={branch}{more}")
         return branch
+
+    def looped(self, request: Request) -> bool:
+        """Says whether a request has been here before and is routed by the same again (RFC 5393 section 4.2)."""
+        values = request.headers.all("Via")
+        if len(values) < 2:
+            return False
+        ending = f".{_route_hash(request)}"
+        vias = [Via.parse(value) for value in values[1:]]
+        return any(via.sent_by == self._name and (via.branch or "").endswith(ending) for via in vias)
 
     def _start_cancel(self, invite: ClientTransaction, now: float) -> None:
         """Sends a CANCEL with the branch of its INVITE; nobody is told how it went."""
@@ -178,7 +259,8 @@ class TransactionLayer:
 
     def _forget_client(self, found: ClientTransaction) -> None:
         self._alarms.set(found.serial, None)
-        self._clients.pop(found.serial, None)
+        if self._clients.pop(found.serial, None) is not None and self.persistence is not None:
+            self._ended[found.serial] = found
         self._client_keys.pop((found.branch, found.request.method), None)
 
     def _forget_server(self, found: ServerTransaction) -> None:
@@ -189,8 +271,13 @@ class TransactionLayer:
                 del table[key]
 
     def _response(self, response: Response, flow: Flow, now: float) -> None:
-        """Gives a response to the request with its branch; with more than our Via it is not ours (RFC 3261 18.1.2)."""
-        branch = response.top_via.branch or "" if len(response.vias) == 1 else ""
+        """Gives a response to the request with its branch.
+
+        With more than our Via, or with the name of another in it, it is not ours (RFC 3261 section 18.1.2).
+        """
+        via = response.top_via
+        ours = len(response.headers.all("Via")) == 1 and via.sent_by == self._name
+        branch = (via.branch or "") if ours else ""
         found = self._clients.get(self._client_keys.get((branch, response.cseq.method), 0))
         if found is None:
             self.refused += 1
@@ -271,6 +358,13 @@ def _key(request: Request) -> _Key:
     """Gives what a request is matched by (RFC 3261 section 17.2.3); an ACK matches its INVITE."""
     via = request.top_via
     return via.branch or "", via.sent_by.lower(), "INVITE" if request.method == "ACK" else request.method
+
+
+def _route_hash(request: Request) -> str:
+    """Gives eight digits of what decides where a request goes and which one it is (RFC 5393 section 4.2.1)."""
+    headers = request.headers
+    inputs = [request.uri, headers.get("Call-ID"), headers.get("From"), headers.get("CSeq"), *headers.all("Route")]
+    return blake2b("\n".join(map(str, inputs)).encode("utf-8", "replace"), digest_size=4).hexdigest()
 
 
 def _identity(request: Request) -> tuple[str, str, str]:

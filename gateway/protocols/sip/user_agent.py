@@ -147,7 +147,7 @@ class UserAgent:
 
     def flow_lost(self, flow: Flow, now: float) -> list[UserAgentEvent]:
         """Takes the loss of a connection: what waits for an answer on it has failed."""
-        return self._dispatch(self.station.transactions.flow_lost(flow), now)
+        return self._dispatch(self.station.transactions.flow_lost(flow, now), now)
 
     def tick(self, now: float) -> list[UserAgentEvent]:
         """Does what the time asks for, and sends the notifications that are due."""

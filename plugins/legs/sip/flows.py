@@ -16,6 +16,7 @@ from gateway.protocols.sip.writer import serialise
 from gateway.transport.certificate import PeerCertificate
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.link import Link, LinkLimits
+from gateway.transport.places import Place
 from gateway.transport.resolver import LookupFailed
 
 log = Log("sip")
@@ -48,6 +49,12 @@ class Owner(Protocol):
     def flow_lost(self, flow: "Flow") -> None:
         """Takes note that a flow has ended."""
 
+    async def places(self, flow: "StreamFlow") -> list[Place]:
+        """Gives where the peer of a flow may be, the best first; raises LookupFailed."""
+
+    def unreachable(self, place: Place) -> None:
+        """Takes note that nobody believable is there."""
+
 
 class Flow(Protocol):
     """Is a way on which messages come and go."""
@@ -73,13 +80,29 @@ class StreamFlow:
     secure: bool
     domain: str = ""
     """The domain that we called; '' for a peer that called us."""
+    local: str = ""
+    """The domain for which we called."""
+    port: int | None = None
+    """The port that we were told to call, when it is not for DNS to say."""
+    known: list[Place] | None = None
+    """Where the peer may be; None when it must be looked up."""
+    at: Place | None = None
+    """Where the peer is."""
+    opened: bool = False
+    """Whether it has ever been up."""
+    alias: tuple[str, int] | None = None
+    """The name in Via of a peer that called us and takes our requests on its connection (RFC 5923)."""
+    identities: set[str] = field(factory=set)
+    """Our identities that such a peer has called on it."""
     certified: frozenset[str] | None = None
     """Domains that may stand in From; None for our own server over plain TCP."""
     link: Link | None = None
     used_at: float = 0.0
     heard_at: float = 0.0
     """When a whole message came last."""
+    ended: bool = False
     _ready: bool = False
+    _left: list[Place] = field(factory=list)
     _waiting: list[bytes] = field(factory=list)
     _reader: StreamReader = field(factory=StreamReader)
     place: str = ""
@@ -114,18 +137,32 @@ class StreamFlow:
 
     async def _call(self) -> None:
         try:
-            targets = await self.owner.host.targets(self.domain)
-            sock, _, _ = await connect(self.owner.reactor, targets)
-        except (LookupFailed, ConnectFailed) as problem:
+            if self.known is None:
+                self.known = await self.owner.places(self)
+            self._left = list(self.known)
+            await self._connect()
+        except LookupFailed as problem:
             self._fail(str(problem))
-            return
         except Exception:  # noqa: BLE001 what waits for the connection must get an answer
             log.failure("call failed")
             self._fail("an error in the gateway")
+
+    async def _connect(self) -> None:
+        """Connects to the first server that is left and answers."""
+        problem = "no server is left"
+        while self._left:
+            self.at = self._left.pop(0)
+            try:
+                sock, _, _ = await connect(self.owner.reactor, [self.at.target])
+            except ConnectFailed as failed:
+                problem = str(failed)
+                self.owner.unreachable(self.at)
+                continue
+            self._join(sock)
+            if self.secure and self.link is not None:
+                self.link.start_tls(self.owner.host.client(self.local, self.domain), False, self.domain)
             return
-        self._join(sock)
-        if self.secure and self.link is not None:
-            self.link.start_tls(self.owner.host.client(self.domain), False, self.domain)
+        self._fail(problem)
 
     def _join(self, sock: socket.socket) -> None:
         limits = self.owner.limits
@@ -137,7 +174,7 @@ class StreamFlow:
             self._open()
 
     def _open(self) -> None:
-        self._ready = True
+        self._ready = self.opened = True
         waiting, self._waiting = self._waiting, []
         if waiting and self.link is not None:
             self.link.write(b"".join(waiting))
@@ -196,11 +233,27 @@ class StreamFlow:
             self.send(malformed.request.reply(malformed.status))
 
     def link_lost(self, reason: str) -> None:
-        """Ends."""
-        self._fail(reason)
+        """Ends; a server that was never believed gives way to the next."""
+        if self.opened or self.at is None:
+            self._fail(reason)
+            return
+        self.owner.unreachable(self.at)
+        if not self._left:
+            self._fail(reason)
+            return
+        self.link = None
+        ensureDeferred(self._connect_next())
+
+    async def _connect_next(self) -> None:
+        try:
+            await self._connect()
+        except Exception:  # noqa: BLE001 what waits for the connection must get an answer
+            log.failure("call failed")
+            self._fail("an error in the gateway")
 
     def close(self) -> None:
         """Closes the connection after what has been written."""
+        self._left = []
         if self.link is not None:
             self.link.close()
 
@@ -210,7 +263,7 @@ class StreamFlow:
 
     def _fail(self, reason: str) -> None:
         log.info("link down", side=self.owner.name, peer=self.domain or self.place, detail=GatewayError(reason))
-        self._ready = False
+        self._ready, self.ended = False, True
         if self.release is not None:
             self.release(self.place)
             self.release = None

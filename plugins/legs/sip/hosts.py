@@ -25,14 +25,20 @@ class SipHost(Protocol):
     def proven(self, certificate: PeerCertificate | None) -> frozenset[str]:
         """Gives the domains that may stand in From on a connection with this certificate."""
 
-    def client(self, domain: str) -> SSL.Context:
-        """Gives the TLS context to call a domain with."""
+    def follows(self, domain: str, other: str) -> bool:
+        """Says whether a server of one domain may send us on to another: both are one partner's, or ours."""
+
+    def identity(self, local: str) -> str:
+        """Names the certificate with which we speak for a domain."""
+
+    def client(self, local: str, domain: str) -> SSL.Context:
+        """Gives the TLS context to call a domain with, for people of another."""
 
     def server(self) -> SSL.Context:
         """Gives the TLS context to answer with."""
 
-    async def targets(self, domain: str) -> list[Target]:
-        """Gives where a domain is; raises LookupFailed."""
+    async def targets(self, domain: str, port: int | None = None) -> list[Target]:
+        """Gives where a domain is; with a port, at what addresses of its own; raises LookupFailed."""
 
 
 class OutsideSipHost:
@@ -45,13 +51,21 @@ class OutsideSipHost:
 
     def prepare(self, config: Config) -> Callable[[], None]:
         """Reads new contracts and certificates, or raises CredentialsError; what it gives puts them in force."""
-        domain = config.gateway.domains[0]
-        credentials = Credentials.load(*config.tls.of(domain))
-        server = server_context(credentials, _anchors(config.tls.ca))
-        clients = {trust: client_context(credentials, _anchors(trust)) for trust in _trusts(config)}
+        paths = {str(domain): config.tls.of(domain) for domain in config.gateway.domains}
+        loaded = {files: Credentials.load(*files) for files in dict.fromkeys(paths.values())}
+        servers = {files: server_context(each, _anchors(config.tls.ca)) for files, each in loaded.items()}
+        by_name = {ascii_domain(domain): servers[files] for domain, files in paths.items()}
+        first = paths[str(config.gateway.domains[0])]
+        server = server_context(loaded[first], _anchors(config.tls.ca), by_name.get)
+        clients = {
+            (files, trust): client_context(each, _anchors(trust))
+            for files, each in loaded.items()
+            for trust in _trusts(config)
+        }
 
         def take_into_use() -> None:
-            self._config, self._credentials = config, credentials
+            self._config, self._first, self._paths = config, first, paths
+            self._expiries = {domain: loaded[files].not_after for domain, files in paths.items()}
             self._server, self._clients = server, clients
             self._ours = frozenset(str(domain) for domain in config.gateway.domains)
 
@@ -60,7 +74,7 @@ class OutsideSipHost:
     @property
     def expiries(self) -> dict[str, float]:
         """Gives the posix time at which our certificate ends."""
-        return {str(self._config.gateway.domains[0]): self._credentials.not_after}
+        return self._expiries
 
     def serves(self, domain: str) -> bool:
         """Says whether a domain is ours."""
@@ -77,24 +91,33 @@ class OutsideSipHost:
             return frozenset()
         return frozenset(name for name in sip_domains(certificate) if self._accepts(certificate, name))
 
-    def client(self, domain: str) -> SSL.Context:
-        """Gives the context with which we call a partner."""
+    def follows(self, domain: str, other: str) -> bool:
+        """Says whether both domains are those of one partner who speaks SIP."""
+        partner = self._config.partners.of(other)
+        return partner is not None and partner.via == "sip" and partner is self._config.partners.of(domain)
+
+    def identity(self, local: str) -> str:
+        """Names the certificate of one of our domains."""
+        return str(self._paths.get(local, self._first)[0])
+
+    def client(self, local: str, domain: str) -> SSL.Context:
+        """Gives the context with which we call a partner, for people of one of our domains."""
         partner = self._config.partners.of(domain)
         trust = self._config.routes[partner.name].ca if partner else self._config.tls.ca
-        return self._clients[trust]
+        return self._clients[self._paths.get(local, self._first), trust]
 
     def server(self) -> SSL.Context:
         """Gives the context with which we answer."""
         return self._server
 
-    async def targets(self, domain: str) -> list[Target]:
+    async def targets(self, domain: str, port: int | None = None) -> list[Target]:
         """Gives the static route of a partner, or what DNS says."""
         partner = self._config.partners.of(domain)
         route = self._config.routes.get(partner.name) if partner else None
         if route is not None and route.route is not None:
             return await named_target(route.route.host, route.route.port, True)
         anywhere = route is not None and route.addresses is Addresses.ANY
-        return await self._resolver(anywhere).targets(ascii_domain(domain))
+        return await self._resolver(anywhere).targets(ascii_domain(domain), port)
 
     def _accepts(self, certificate: PeerCertificate, domain: str) -> bool:
         partner = self._config.partners.of(domain)
@@ -143,7 +166,15 @@ class InsideSipHost:
             return frozenset()
         return self._ours if pins or sip_domains(certificate) & self._ours else frozenset()
 
-    def client(self, domain: str) -> SSL.Context:
+    def follows(self, domain: str, other: str) -> bool:
+        """Says whether both domains are ours."""
+        return domain in self._ours and other in self._ours
+
+    def identity(self, local: str) -> str:
+        """Names the one certificate with which we stand for every contact."""
+        return ""
+
+    def client(self, local: str, domain: str) -> SSL.Context:
         """Gives the context with which we call our server."""
         return self._contexts[1]
 
@@ -151,8 +182,8 @@ class InsideSipHost:
         """Gives the context with which we answer it."""
         return self._contexts[0]
 
-    async def targets(self, domain: str) -> list[Target]:
-        """Gives where our own server listens."""
+    async def targets(self, domain: str, port: int | None = None) -> list[Target]:
+        """Gives where our own server listens, whatever port it names itself."""
         where = self._inside.connect.of(domain)
         return [] if where is None else await named_target(where.host, where.port, True)
 

@@ -133,9 +133,9 @@ class SipLeg:
         """Says how the links are."""
         links = tuple(
             {
-                "partner": self._partner_of(domain),
-                "local": str(self._surroundings.config.gateway.domains[0]),
-                "remote": domain,
+                "partner": self._partner_of(flow.domain),
+                "local": flow.local,
+                "remote": flow.domain,
                 "state": "up" if flow.link is not None and flow.link.secure else "connecting",
                 "queue": 0,
                 "bytes": 0,
@@ -146,7 +146,7 @@ class SipLeg:
                 "problem": "",
                 "silent_seconds": None,
             }
-            for domain, flow in self.outside.flows.items()
+            for flow in self.outside.flows
         )
         return LegReport("", links, self._outside_host.expiries)
 

@@ -8,17 +8,20 @@ from twisted.internet.defer import Deferred
 
 from gateway.interfaces import Surroundings
 from gateway.log import Log
+from gateway.protocols.sip.attempts import Attempts
+from gateway.protocols.sip.digest import Credentials, Digest
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.station import Station
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.transaction_events import Send
 from gateway.protocols.sip.transactions import TransactionLayer
-from gateway.protocols.sip.uri import SipUri
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
 from gateway.transport.listener import Listener
+from gateway.transport.places import Place
 from plugins.legs.sip.flows import DatagramSocket, Flow, StreamFlow
 from plugins.legs.sip.hosts import SipHost
 from plugins.legs.sip.turns import Turns
+from plugins.legs.sip.ways import Ways
 
 log = Log("sip")
 
@@ -56,33 +59,33 @@ class SipSide:
         self._transport = transport
         where = f"{contact[0]}:{contact[1]}"
         shown = where if ":" not in contact[0] else f"[{contact[0]}]:{contact[1]}"
-        transactions = TransactionLayer(_token, shown, _transport_of)
+        self.ways = Ways(self, transport)
+        transactions = TransactionLayer(_token, shown, _transport_of, offers=_offers)
+        self.attempts = transactions.persistence = Attempts(self.ways)
         mark = surroundings.secret("sip-hop").hex()[:16]
-        station = Station(transactions, _token, f"sip:{shown};transport={transport}", self._way, random.random, mark)
+        station = Station(
+            transactions, _token, f"sip:{shown};transport={transport}", self.ways.way, random.random, mark
+        )
         self.agent = UserAgent(station, _Admission(self))
         self.turns = Turns(self.reactor)
         """Shared by the sides of a leg."""
-        self.flows: dict[str, StreamFlow] = {}
-        self._accepted: set[StreamFlow] = set()
         self._listeners: list[Listener] = []
-        self._datagrams: DatagramSocket | None = None
         self._port: Any = None
         self._alarm: Any = None
         self._turning = False
-        self._addresses: dict[str, tuple[str, int]] = {}
 
     # -- doors -----------------------------------------------------------------------------------------------------
 
     def listen(self, where: Any, per_address: int) -> None:
         """Opens one listening socket."""
         if self._transport == "udp":
-            self._datagrams = DatagramSocket(self)
-            self._port = self.reactor.listenUDP(where.port, self._datagrams, interface=where.host)
+            self.ways.datagrams = DatagramSocket(self)
+            self._port = self.reactor.listenUDP(where.port, self.ways.datagrams, interface=where.host)
             return
 
         def accepted(sock: Any, peer: tuple[str, int]) -> None:
             flow = StreamFlow(self, self._transport == "tls")
-            self._accepted.add(flow)
+            self.ways.accepted.add(flow)
             flow.accepted(sock, peer[0], listener.release)
 
         listener = Listener(self.reactor, where.host, where.port, accepted, per_address, self.limits.connections)
@@ -92,7 +95,16 @@ class SipSide:
 
     def know_datagram_peer(self, domain: str, address: tuple[str, int]) -> None:
         """Says where a domain is reached over UDP."""
-        self._addresses[domain] = address
+        self.ways.addresses[domain] = address
+
+    def authenticate(self, credentials: Credentials) -> None:
+        """Answers with these credentials when it is asked who it is."""
+        self.attempts.digest = Digest(credentials, _token)
+
+    @property
+    def flows(self) -> list[StreamFlow]:
+        """Gives the connections of ours that new requests take."""
+        return list(self.ways.flows.values())
 
     def begin_read(self) -> None:
         """Takes note that the messages of one read follow."""
@@ -101,6 +113,8 @@ class SipSide:
     def received(self, message: Request | Response, flow: Flow) -> None:
         """Takes one message from a flow."""
         self.turns.mark(self)
+        if isinstance(message, Request) and isinstance(flow, StreamFlow):
+            self.ways.offered(message, flow)
         for event in self.agent.received(message, flow, flow.certified, self.reactor.seconds()):
             self._happened(event)
 
@@ -111,22 +125,16 @@ class SipSide:
     def flow_lost(self, flow: Flow) -> None:
         """Takes note that a flow has ended: what waited on it has failed."""
         if isinstance(flow, StreamFlow):
-            self._accepted.discard(flow)
-            if self.flows.get(flow.domain) is flow:
-                del self.flows[flow.domain]
+            self.ways.lost(flow)
         self._tell(self.agent.flow_lost(flow, self.reactor.seconds()))
 
-    def _way(self, domain: str, uri: str) -> Flow:
-        """Gives the flow for requests to a domain: within a dialog the peer's domain still says whom we talk to."""
-        if self._transport == "udp" and self._datagrams is not None:
-            parsed = SipUri.parse(uri)
-            known = self._addresses.get(domain)
-            return self._datagrams.flow(known or (parsed.host, parsed.port or 5060))
-        known_flow = self.flows.get(domain)
-        if known_flow is None:
-            known_flow = self.flows[domain] = StreamFlow(self, self._transport == "tls", domain)
-            self.reactor.callLater(0.0, known_flow.call)  # what fails at once must find the request that waits
-        return known_flow
+    async def places(self, flow: StreamFlow) -> list[Place]:
+        """Gives where the peer of a flow may be; raises LookupFailed."""
+        return await self.ways.places(flow)
+
+    def unreachable(self, place: Place) -> None:
+        """Takes note that nobody believable is at a place."""
+        self.ways.unreachable(place)
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -152,9 +160,16 @@ class SipSide:
         """Sends messages in order, those of one flow in one piece."""
         ways: dict[Any, list[Request | Response]] = {}
         for send in sends:
-            ways.setdefault(send.flow, []).append(send.message)
+            ways.setdefault(self._open_way(send), []).append(send.message)
         for way, messages in ways.items():
             way.send(*messages)
+
+    def _open_way(self, send: Send) -> Any:
+        """Gives the flow of a message, or another for a response whose connection is lost."""
+        flow: Any = send.flow
+        if isinstance(flow, StreamFlow) and flow.ended and isinstance(send.message, Response):
+            return self.ways.back(send.message, flow) or flow
+        return flow
 
     def _tell(self, events: list[UserAgentEvent]) -> None:
         for event in events:
@@ -181,7 +196,7 @@ class SipSide:
     def tick(self) -> None:
         """Closes connections that nobody has used for long, or on which a message does not come to its end."""
         now = self.reactor.seconds()
-        for flow in [*self.flows.values(), *self._accepted]:
+        for flow in self.ways:
             flow.look(now)
 
     async def stop(self) -> None:
@@ -195,7 +210,7 @@ class SipSide:
             stopped = self._port.stopListening()
             if isinstance(stopped, Deferred):
                 await stopped
-        for flow in [*self.flows.values(), *self._accepted]:
+        for flow in self.ways:
             flow.close()
 
 
@@ -224,6 +239,11 @@ class _Admission:
 
 def _transport_of(flow: Any) -> str:
     return str(flow.transport)
+
+
+def _offers(flow: Any) -> bool:
+    """Says whether a flow is a connection that we opened with certificates on both sides (RFC 5923 section 8.1)."""
+    return isinstance(flow, StreamFlow) and flow.secure and bool(flow.domain)
 
 
 def _token() -> str:

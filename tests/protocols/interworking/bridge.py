@@ -81,7 +81,7 @@ class Bridge:
 
     def __attrs_post_init__(self) -> None:
         transactions = TransactionLayer(counting(), "x2s.example.com:5061", lambda flow: "TLS")
-        self.agent = UserAgent(Station(transactions, counting(), OURS, lambda domain, hop: FLOW), self)
+        self.agent = UserAgent(Station(transactions, counting(), OURS, lambda local, domain, hop: FLOW), self)
         self.desk = SipDesk(
             Side.EXTERNAL, self.house, self.agent, self.clock, lambda: NOW + self.clock.seconds(), self._in_sessions
         )

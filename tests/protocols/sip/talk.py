@@ -30,7 +30,7 @@ def layer(limit: int = 100) -> TransactionLayer:
 
 
 def station(over: str = "tls", mark: str = "", limit: int = 100) -> Station:
-    return Station(layer(limit), counting(), GATEWAY, lambda domain, hop: f"{over}:{domain}", mark=mark)
+    return Station(layer(limit), counting(), GATEWAY, lambda local, domain, hop: f"{over}:{domain}", mark=mark)
 
 
 def request(method: str, uri: str = ALICE, body: bytes = b"", **fields: str | None) -> Request:

@@ -187,7 +187,7 @@ class Side:
         token = counting()
         layer = TransactionLayer(lambda: f"{self.name}{token()}", f"gw.{self.name}.example", lambda flow: "TLS")
         contact = f"sip:gw.{self.name}.example:5061;transport=tls"
-        ground = Station(layer, layer.token, contact, lambda domain, hop: TLS)
+        ground = Station(layer, layer.token, contact, lambda local, domain, hop: TLS)
         self.agent = UserAgent(ground, Admits(f"{self.name}.example"))
 
 

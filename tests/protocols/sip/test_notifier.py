@@ -344,7 +344,7 @@ def test_a_lost_connection_loses_a_notify_but_not_at_once_the_subscription() -> 
     for _ in range(3):
         house.pass_time(now)
         assert len(house.out()) == 1
-        for event in house.station.transactions.flow_lost(TLS):
+        for event in house.station.transactions.flow_lost(TLS, 0.0):
             assert isinstance(event, TransportFailed)
             told += house.notifier.answered(event, now)
         now += 30.0

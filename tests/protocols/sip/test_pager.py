@@ -54,14 +54,14 @@ def test_a_message_is_built_of_nothing_but_its_own() -> None:
         "Subject: tea\r\n"
         "Content-Language: en\r\n"
         "Content-Type: text/plain\r\n"
-        "Via: SIP/2.0/TLS gw.corp.example:5061;branch=z9hG4bKt1\r\n"
+        "Via: SIP/2.0/TLS gw.corp.example:5061;branch=z9hG4bKt1.47ce56ee\r\n"
         "Content-Length: 5\r\n\r\nhello"
     )
 
 
 def test_a_conversation_may_keep_its_call_id() -> None:
     house = House()
-    house.send(b"hello", 1, call_id="thread7")
+    house.send(b"hello", 1, call=("thread7", 5))
     assert house.out()[0].call_id == "thread7"
 
 
@@ -90,7 +90,7 @@ def test_no_answer_fails_one_and_sends_the_next(kind: type[TimedOut | TransportF
     house.send(b"2", 2)
     house.out()
     (event,) = (
-        house.station.transactions.flow_lost(TLS)
+        house.station.transactions.flow_lost(TLS, 0.0)
         if kind is TransportFailed
         else (house.station.transactions.tick(32.0))
     )

@@ -111,7 +111,7 @@ def test_a_server_that_fails_is_asked_later_with_the_whole_document() -> None:
     assert house.publisher.next_timer() == 1790.0
     house.publisher.tick(1790.0)
     assert house.out() == [("e1", "3600", b"<open/>")]
-    (event,) = house.station.transactions.flow_lost(FLOW)
+    (event,) = house.station.transactions.flow_lost(FLOW, 0.0)
     assert isinstance(event, TransportFailed)
     assert house.publisher.answered(event, 1791.0) == []
     assert house.publisher.next_timer() == 1851.0

@@ -309,7 +309,7 @@ def test_retry_after_is_obeyed_and_attempts_become_rare() -> None:
 def test_a_lost_connection_is_tried_again() -> None:
     house = House()
     house.begin()
-    (event,) = house.station.transactions.flow_lost(TLS)
+    (event,) = house.station.transactions.flow_lost(TLS, 0.0)
     assert isinstance(event, TransportFailed)
     assert house.subscriber.answered(event, 1.0) == [Terminated(KEY, False, "no answer")]
     assert house.subscriber.next_timer() == 31.0

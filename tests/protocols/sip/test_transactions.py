@@ -46,7 +46,7 @@ def test_a_request_bears_our_via_with_a_branch_of_rfc_3261_and_no_other() -> Non
     talk.send_request(message, TLS, 0.0)
     (sent,) = talk.take_output()
     assert sent.flow == TLS
-    assert sent.message.headers.all("Via") == ["SIP/2.0/TLS gw.corp.example:5061;branch=z9hG4bKt1"]
+    assert sent.message.headers.all("Via") == ["SIP/2.0/TLS gw.corp.example:5061;branch=z9hG4bKt1.47ce56ee"]
 
 
 def test_rport_is_asked_for_on_udp() -> None:
@@ -120,7 +120,7 @@ def test_a_lost_flow_fails_what_waits_on_it() -> None:
     talk = layer()
     lost = talk.send_request(ours(), TLS, 0.0, "lost")
     talk.send_request(ours(), "tls:other.example", 0.0, "kept")
-    assert talk.flow_lost(TLS) == [TransportFailed(lost, "lost")]
+    assert talk.flow_lost(TLS, 0.0) == [TransportFailed(lost, "lost")]
     assert [event.owner for event in talk.tick(32.0) if isinstance(event, TimedOut)] == ["kept"]
 
 

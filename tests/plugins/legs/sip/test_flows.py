@@ -14,6 +14,7 @@ from gateway.config.sections import Limits
 from gateway.protocols.sip.message import Request, Response
 from gateway.transport.authority import CertificateAuthority, MintedContexts
 from gateway.transport.certificate import PeerCertificate, distrust, sip_domains
+from gateway.transport.places import Place, places_of
 from gateway.transport.resolver import NotFound, Target
 from gateway.transport.tls import TrustAnchors
 from plugins.legs.sip import flows
@@ -36,13 +37,19 @@ class Host:
             return frozenset()
         return sip_domains(certificate) & {self.other}
 
-    def client(self, domain: str) -> SSL.Context:
+    def follows(self, domain: str, other: str) -> bool:
+        return domain == other
+
+    def identity(self, local: str) -> str:
+        return local
+
+    def client(self, local: str, domain: str) -> SSL.Context:
         return self.minted.client(self.domain)
 
     def server(self) -> SSL.Context:
         return self.minted.server(self.domain)
 
-    async def targets(self, domain: str) -> list[Target]:
+    async def targets(self, domain: str, port: int | None = None) -> list[Target]:
         if self.port is None:
             raise NotFound("no such domain")
         return [Target("127.0.0.1", self.port, True, ("127.0.0.1",))]
@@ -58,6 +65,7 @@ class Owner:
     limits: Limits = field(factory=Limits)
     heard: list[Request | Response] = field(factory=list)
     lost: list[Flow] = field(factory=list)
+    dead: list[Place] = field(factory=list)
     reads: int = 0
 
     def received(self, message: Request | Response, flow: Flow) -> None:
@@ -71,6 +79,12 @@ class Owner:
 
     def flow_lost(self, flow: Flow) -> None:
         self.lost.append(flow)
+
+    async def places(self, flow: StreamFlow) -> list[Place]:
+        return places_of(await self.host.targets(flow.domain))
+
+    def unreachable(self, place: Place) -> None:
+        self.dead.append(place)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +198,7 @@ async def test_both_ends_prove_their_domain(minted: MintedContexts, shown: str, 
     caller = StreamFlow(theirs, True, "corp.example")
     caller._join(far)
     assert caller.link is not None
-    caller.link.start_tls(theirs.host.client("corp.example"), False, "corp.example")
+    caller.link.start_tls(theirs.host.client("partner.example", "corp.example"), False, "corp.example")
     caller.send(request("MESSAGE", body=b"hi"))
     await until(lambda: ours.heard or ours.lost)
     assert (called.certified == {"partner.example"}) is believed
