@@ -1,5 +1,6 @@
 """Addresses and SIP URIs, both ways (RFC 7247 section 5)."""
 
+from functools import lru_cache
 from typing import Final
 
 from gateway.errors import AddressError
@@ -47,3 +48,9 @@ def uri_of(address: Address, scheme: str = "sip") -> SipUri:
     host = ascii_domain(address.domain)
     literal = host[1:-1] if host.startswith("[") else host
     return SipUri(scheme, user, literal, parameters=(("gr", address.resource),) if address.resource else ())
+
+
+@lru_cache(20_000)
+def uri_text(address: Address) -> str:
+    """Gives the text of `uri_of`, kept since each message of a person asks for it again; raises AddressError."""
+    return str(uri_of(address))
