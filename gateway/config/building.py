@@ -13,6 +13,7 @@ from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outsid
 from gateway.config.lines import TomlPath
 from gateway.config.partnerships import Built, Contract, PartnerBuilder, PartnerRoute, Placed, known_level
 from gateway.config.reading import Reading, toml
+from gateway.config.recording import LedgerTerms
 from gateway.config.sections import (
     Assigned,
     File,
@@ -45,6 +46,7 @@ class Config:
     sip: OutsideSip
     limits: Limits
     metrics: MetricsPage
+    ledger: LedgerTerms
     default_level: str
     levels: Mapping[str, AccessLevel]
     """The five standard levels and those of the administrator, by name."""
@@ -126,7 +128,13 @@ class Builder:
             self._reading.refuse(("gateway", "domains"), "[gateway] domains is empty: name at least one domain of ours")
         self._check_inside()
         self._check_tls()
+        self._check_ledger()
         self._check_directories()
+
+    def _check_ledger(self) -> None:
+        terms = self._file.ledger
+        if terms.hold_days > terms.retention_days:
+            self._reading.refuse(("ledger", "hold_days"), "[ledger] hold_days is more than retention_days")
 
     def _check_tls(self) -> None:
         tls = self._file.tls

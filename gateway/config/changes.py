@@ -28,6 +28,7 @@ _SECTIONS: Mapping[str, str] = {
     "echo": "echo",
     "limits": "limits",
     "metrics": "metrics",
+    "ledger": "ledger",
 }
 """Attributes of Config that are sections, and their names in the file."""
 

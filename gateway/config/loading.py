@@ -116,6 +116,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         sip=file.outside.sip,
         limits=file.limits,
         metrics=file.metrics,
+        ledger=file.ledger,
         default_level=default,
         levels=levels,
         locks=built.locks,

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import directories, federation, legs, sections
+from gateway.config import directories, federation, legs, recording, sections
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -55,6 +55,7 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[[directory]]", directories.DirectoryCaldav, False),
     ("[limits]", sections.Limits, True),
     ("[metrics]", sections.MetricsPage, True),
+    ("[ledger]", recording.LedgerTerms, True),
 )
 """(header, class, whether the table stands in force) in the order of the file."""
 

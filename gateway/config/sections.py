@@ -9,6 +9,7 @@ from gateway.config.describing import says
 from gateway.config.directories import Directories
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership, Walled
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
+from gateway.config.recording import LedgerTerms
 from gateway.config.values import (
     Domain,
     Endpoint,
@@ -204,3 +205,4 @@ class File:
     directory: tuple[Directories, ...] = ()
     limits: Limits = field(factory=Limits)
     metrics: MetricsPage = field(factory=MetricsPage)
+    ledger: LedgerTerms = field(factory=LedgerTerms)
