@@ -50,7 +50,7 @@ def uri_of(address: Address, scheme: str = "sip") -> SipUri:
     return SipUri(scheme, user, literal, parameters=(("gr", address.resource),) if address.resource else ())
 
 
-@lru_cache(20_000)
+@lru_cache(8192)
 def uri_text(address: Address) -> str:
     """Gives the text of `uri_of`, kept since each message of a person asks for it again; raises AddressError."""
     return str(uri_of(address))
