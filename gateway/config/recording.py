@@ -7,10 +7,7 @@ from gateway.config.describing import says
 
 @frozen(kw_only=True)
 class LedgerTerms:
-    """The disclosure ledger: which fields left about whom and to whom, under which rule; never a value or a text.
-
-    While it is on, nothing leaves that it could not write down.
-    """
+    """Which fields left about whom, to whom, under which rule; while it is on, nothing leaves that is not written down."""
 
     on: bool = field(default=False, metadata=says("Whether it is kept.", restart=True))
     retention_days: int = field(default=365, metadata=says("Days after which an entry is removed.", least=1))
