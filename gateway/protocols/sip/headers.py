@@ -103,6 +103,14 @@ class Headers:
                 return
         self._fields.append(new)
 
+    def set_first(self, name: str, value: str) -> None:
+        """Puts a value in the place of the first one of a list that stands in one field or several."""
+        key = header_key(name)
+        for place, (known, written, old) in enumerate(self._fields):
+            if known == key:
+                self._fields[place] = (key, written, ", ".join([value, *split_list(old)[1:]]))
+                return
+
     def remove(self, name: str) -> None:
         """Takes out every field of that name."""
         key = header_key(name)

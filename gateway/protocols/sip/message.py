@@ -108,6 +108,25 @@ class Request(_Fields):
         value = self.headers.get("max-forwards")
         return None if value is None else whole_number(value, 255)
 
+    def came_from(self, address: str, port: int) -> None:
+        """Writes into the topmost Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4).
+
+        What the Via says of it already is overwritten: only we have seen the packet. Raises SipSyntaxError.
+        """
+        via = self.top_via
+        asked = via.parameter("rport") is not None
+        if not asked and via.host == address and via.parameter("received") is None:
+            return
+        marked = via.marked("received", address)
+        self.headers.set_first("Via", str(marked.marked("rport", str(port)) if asked else marked))
+
+    @property
+    def answer_port(self) -> int:
+        """Gives the port that a response by datagram goes to (RFC 3261 section 18.2.2, RFC 3581 section 4)."""
+        via = self.top_via
+        port = via.parameter("rport") or ""
+        return int(port) if port.isdecimal() else via.port or 5060
+
     def reply(self, status: int, reason: str | None = None, *, to_tag: str | None = None) -> "Response":
         """Builds the response to this request, the tag put on To unless it has one (RFC 3261 section 8.2.6).
 

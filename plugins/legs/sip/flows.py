@@ -224,12 +224,21 @@ class StreamFlow:
                 elif isinstance(event, Malformed):
                     self._refuse(event)
                 else:
+                    self._mark(event)
                     self.owner.received(event, self)
         finally:
             self.owner.end_read()
 
+    def _mark(self, message: Request | Response) -> None:
+        """Writes into a request from where it came."""
+        if isinstance(message, Request) and self.link is not None:
+            address = self.place or (self.at.address if self.at is not None else "")
+            if address:
+                message.came_from(address, self.link.peer[1])
+
     def _refuse(self, malformed: Malformed) -> None:
         if malformed.request is not None:
+            self._mark(malformed.request)
             self.send(malformed.request.reply(malformed.status))
 
     def link_lost(self, reason: str) -> None:
@@ -308,10 +317,14 @@ class DatagramSocket(DatagramProtocol):
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """Takes one datagram."""
         event = read_datagram(datagram)
+        request = event.request if isinstance(event, Malformed) else event if isinstance(event, Request) else None
         flow = self.flow((addr[0], addr[1]))
+        if request is not None:
+            request.came_from(addr[0], addr[1])
+            flow = self.flow((addr[0], request.answer_port))
         if isinstance(event, Malformed):
-            if event.request is not None:
-                flow.send(event.request.reply(event.status))
+            if request is not None:
+                flow.send(request.reply(event.status))
         elif not isinstance(event, KeepAlive):
             self._owner.begin_read()
             try:

@@ -121,3 +121,30 @@ def test_bytes() -> None:
 def test_what_would_break_the_framing_is_not_written(message: Request | Response) -> None:
     with pytest.raises(SipSyntaxError):
         serialise(message)
+
+
+@pytest.mark.parametrize(
+    ("said", "noted", "port"),
+    [
+        ("192.0.2.7:5080;branch=z9hG4bKa", "192.0.2.7:5080;branch=z9hG4bKa", 5080),
+        ("sip.partner.example;branch=z9hG4bKa", "sip.partner.example;branch=z9hG4bKa;received=192.0.2.7", 5060),
+        ("10.0.0.1:5070;branch=z9hG4bKa", "10.0.0.1:5070;branch=z9hG4bKa;received=192.0.2.7", 5070),
+        ("10.0.0.1;rport;branch=z9hG4bKa", "10.0.0.1;rport=4242;branch=z9hG4bKa;received=192.0.2.7", 4242),
+        ("192.0.2.7;branch=z9hG4bKa;rport", "192.0.2.7;branch=z9hG4bKa;rport=4242;received=192.0.2.7", 4242),
+        ("10.0.0.1;received=198.51.100.9;rport=1;branch=a", "10.0.0.1;received=192.0.2.7;rport=4242;branch=a", 4242),
+        ("192.0.2.7;received=198.51.100.9;branch=a", "192.0.2.7;received=192.0.2.7;branch=a", 5060),
+    ],
+)
+def test_via_says_where_a_request_came_from_whatever_it_said_itself(said: str, noted: str, port: int) -> None:
+    other = "SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKb"
+    request = Request("MESSAGE", "sip:alice@corp.example", Headers([("Via", f"SIP/2.0/UDP {said}, {other}")]))
+    request.came_from("192.0.2.7", 4242)
+    assert request.headers.all("Via") == [f"SIP/2.0/UDP {noted}", other]
+    assert request.answer_port == port
+
+
+def test_an_ipv6_source_is_noted_without_brackets() -> None:
+    request = Request("MESSAGE", "sip:a@b.example", Headers([("Via", "SIP/2.0/TLS h.example;branch=a")]))
+    request.came_from("2001:db8::7", 5061)
+    assert request.headers.all("Via") == ["SIP/2.0/TLS h.example;branch=a;received=2001:db8::7"]
+    assert request.top_via.parameter("received") == "2001:db8::7"

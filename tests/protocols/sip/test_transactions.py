@@ -101,13 +101,15 @@ def test_over_tls_a_finished_request_is_forgotten_at_once() -> None:
     assert len(talk) == 0
 
 
-@pytest.mark.parametrize("change", ["branch", "method", "two vias"])
+@pytest.mark.parametrize("change", ["branch", "method", "two vias", "another name"])
 def test_a_response_to_nobody_is_dropped(change: str) -> None:
     talk, message = layer(), ours()
     talk.send_request(message, TLS, 0.0)
     answer = response(message, 200)
     if change == "branch":
         answer.headers.set("Via", "SIP/2.0/TLS gw.corp.example:5061;branch=z9hG4bKother")
+    elif change == "another name":
+        answer.headers.set("Via", (answer.headers.get("Via") or "").replace("gw.corp", "other"))
     elif change == "method":
         answer.headers.set("CSeq", "1 INVITE")
     else:
@@ -366,3 +368,25 @@ def test_a_full_table_forgets_what_is_answered_and_refuses_when_nothing_is() -> 
     (refused,) = (send.message for send in talk.take_output())
     assert isinstance(refused, Response) and refused.status == 500 and refused.headers.get("Retry-After") == "5"
     assert len(talk) == 2
+
+
+def test_only_a_connection_that_we_offer_bears_alias() -> None:
+    talk = layer()
+    talk.offers = lambda flow: flow == TLS
+    for flow in (TLS, "tls:opened by the peer"):
+        talk.send_request(ours(), flow, 0.0)
+    first, second = (send.message.headers.get("Via") or "" for send in talk.take_output())
+    assert first.endswith(";alias") and "alias" not in second
+
+
+def test_request_of_ours_that_comes_back_is_known_unless_it_is_routed_otherwise() -> None:
+    talk, message = layer(), ours()
+    talk.send_request(message, TLS, 0.0)
+    message.headers.set("Via", f"SIP/2.0/TLS proxy.example;branch=z9hG4bKp, {message.headers.get('Via')}")
+    assert talk.looped(message)
+    message.uri = "sip:somebody.else@corp.example"
+    assert not talk.looped(message)
+    message.uri = BOB
+    message.headers.set("Via", "SIP/2.0/TLS proxy.example;branch=z9hG4bKp, SIP/2.0/TLS other.example;branch=z9hG4bKq")
+    assert not talk.looped(message)
+    assert not talk.looped(request("MESSAGE"))

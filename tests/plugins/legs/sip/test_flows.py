@@ -66,10 +66,12 @@ class Owner:
     heard: list[Request | Response] = field(factory=list)
     lost: list[Flow] = field(factory=list)
     dead: list[Place] = field(factory=list)
+    ways: list[Any] = field(factory=list)
     reads: int = 0
 
     def received(self, message: Request | Response, flow: Flow) -> None:
         self.heard.append(message)
+        self.ways.append(flow)
 
     def begin_read(self) -> None:
         self.reads += 1
@@ -148,7 +150,8 @@ async def test_what_is_wrong_is_answered_and_what_is_no_sip_ends_it(
 ) -> None:
     _, owner, far = plain
     far.sendall(octets().replace(b"CSeq: 1 MESSAGE", b"CSeq: x MESSAGE"))
-    assert b"SIP/2.0 400 " in await answered(far, b"\r\n\r\n")
+    got = await answered(far, b"\r\n\r\n")
+    assert b"SIP/2.0 400 " in got and b";received=127.0.0.1" in got
     far.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     await until(lambda: owner.lost)
     assert owner.heard == []
@@ -222,6 +225,32 @@ async def test_datagrams(minted: MintedContexts) -> None:
         flow = door.flow(peer.getsockname())
         flow.send(owner.heard[0].reply(200) if isinstance(owner.heard[0], Request) else owner.heard[0])
         assert b"SIP/2.0 200 " in await answered(peer, b"SIP/2.0 200")
+    await port.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_datagrams_are_answered_at_the_port_that_via_asks_for(minted: MintedContexts) -> None:
+    owner = Owner(None, "inside")
+    door = DatagramSocket(owner)
+    port = reactor.listenUDP(0, door, interface="127.0.0.1")  # type: ignore[attr-defined]
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as named,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+    ):
+        for one in (named, peer):
+            one.bind(("127.0.0.1", 0))
+        place = ("127.0.0.1", port.getHost().port)
+        wrong = octets().replace(b"CSeq: 1 MESSAGE", b"CSeq: x MESSAGE")
+        here = f"SIP/2.0/UDP h:{named.getsockname()[1]}".encode()
+        peer.sendto(wrong.replace(b"SIP/2.0/TCP h", here), place)
+        got = await answered(named, b"400")
+        assert b";received=127.0.0.1" in got and b"rport" not in got
+        peer.sendto(wrong.replace(b"SIP/2.0/TCP h", here + b";rport"), place)
+        got = await answered(peer, b"400")
+        assert f";rport={peer.getsockname()[1]};".encode() in got and b";received=127.0.0.1" in got
+        peer.sendto(octets().replace(b"SIP/2.0/TCP h", here), place)
+        await until(lambda: owner.heard)
+        assert owner.ways[-1].address == named.getsockname()
     await port.stopListening()
 
 
