@@ -108,10 +108,10 @@ def write_receipt(receipt: Receipt, *, sender: str, recipient: str, message_id: 
     return cpim.MEDIA_TYPE, write_cpim(message)
 
 
-def may_be_notified(read: ReadBody, sender: str) -> bool:
-    """Says whether a sender asked for a delivery notification and may have it: the anonymous may not (RFC 5438 14)."""
+def may_be_notified(read: ReadBody, sender: str, of: str = "positive-delivery") -> bool:
+    """Says whether a sender asked for a notification and may have it: the anonymous may not (RFC 5438 section 14)."""
     anonymous = sender.rpartition("@")[2].lower() in ("", "anonymous.invalid")
-    return isinstance(read, Text) and bool(read.message_id) and "positive-delivery" in read.wanted and not anonymous
+    return isinstance(read, Text) and bool(read.message_id) and of in read.wanted and not anonymous
 
 
 def _read(kind: ContentType, content_encoding: str, body: bytes, now: float, outermost: bool) -> ReadBody:

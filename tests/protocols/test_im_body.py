@@ -213,6 +213,7 @@ def test_who_is_notified() -> None:
     assert asking == Text("hi", (), "1", frozenset({"positive-delivery"}), NOW)
     assert may_be_notified(asking, ALICE)
     assert not may_be_notified(asking, "sip:anonymous@anonymous.invalid")
+    assert not may_be_notified(asking, ALICE, "negative-delivery")
     assert not may_be_notified(Text("hi", message_id="1"), ALICE)
     assert not may_be_notified(Receipt("1", Disposition.DELIVERED), ALICE)
 

@@ -73,6 +73,11 @@ class Notifier:
         """Gives the subscriptions of a watcher to a presentity."""
         return [watch.dialog.key for watch in self._pairs.get((presentity, watcher, package), ())]
 
+    def fetches(self, key: DialogKey) -> bool:
+        """Says whether a watcher wants to be told once, and has not been yet."""
+        watch = self._watches.get(key)
+        return watch is not None and watch.fetch
+
     def accepts(self, key: DialogKey) -> tuple[str, ...]:
         """Gives the media types that a watcher reads; none when he is gone."""
         watch = self._watches.get(key)

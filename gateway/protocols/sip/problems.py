@@ -33,6 +33,22 @@ _STATUS: Final[Mapping[Problem, int]] = {
 challenge) or tell what must not be told: conditions about a person share 480, and the desk answers an outside sender
 202 instead."""
 
+_LITERAL: Final[Mapping[Problem, int]] = {
+    **_STATUS,
+    Problem.FORBIDDEN: 603,
+    Problem.ITEM_NOT_FOUND: 604,
+    Problem.NOT_ACCEPTABLE: 606,
+    Problem.NOT_AUTHORIZED: 401,
+    Problem.RECIPIENT_UNAVAILABLE: 600,
+    Problem.REDIRECT: 302,
+    Problem.REGISTRATION_REQUIRED: 407,
+    Problem.SERVICE_UNAVAILABLE: 403,
+    Problem.SUBSCRIPTION_REQUIRED: 400,
+    Problem.UNDEFINED_CONDITION: 400,
+}
+"""RFC 7247 table 2 to the letter, its rows for bare addresses, which are all that a Request-URI names here. One row is
+left out: 408 never answers anything but an INVITE (RFC 4320), so that of remote-server-timeout stays 504."""
+
 _PROBLEMS: Final[Mapping[int, Problem]] = {
     300: Problem.REDIRECT,
     301: Problem.GONE,
@@ -86,9 +102,9 @@ _PROBLEMS: Final[Mapping[int, Problem]] = {
 _CLASSES: Final = {3: Problem.REDIRECT, 4: Problem.BAD_REQUEST, 5: Problem.INTERNAL_SERVER_ERROR}
 
 
-def status_of(problem: Problem) -> int:
-    """Gives the status with which a MESSAGE or INVITE is refused."""
-    return _STATUS[problem]
+def status_of(problem: Problem, *, literal: bool = False) -> int:
+    """Gives the status with which a MESSAGE or INVITE is refused; `literal` is for who wants RFC 7247 to the letter."""
+    return (_LITERAL if literal else _STATUS)[problem]
 
 
 def problem_of(status: int) -> Problem:

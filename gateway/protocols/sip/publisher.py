@@ -42,6 +42,7 @@ class _Publication:
     """Is what is published for one person."""
 
     person: str
+    towards: str = ""
     document: Document = field(default=NOTHING, repr=False)
     expires: int = EXPIRES
     etag: str = ""
@@ -71,13 +72,18 @@ class Publisher:
     def __len__(self) -> int:
         return len(self._all)
 
-    def publish(self, person: str, document: Document, now: float, expires: int = EXPIRES) -> bool:
-        """Publishes a document for a SIP URI in place of the one before; False when there is no room."""
+    def publish(
+        self, person: str, document: Document, now: float, expires: int = EXPIRES, *, towards: str = ""
+    ) -> bool:
+        """Publishes a document for a SIP URI in place of the one before; False when there is no room.
+
+        `towards` is a URI of the server's domain where that is not the person's own.
+        """
         known = self._all.get(person)
         if known is None:
             if len(self._all) >= self.limit:
                 return False
-            known = self._all[person] = _Publication(person, expires=expires)
+            known = self._all[person] = _Publication(person, towards or person, expires=expires)
         known.document, known.changed, known.leave = document, True, False
         if not known.serial:
             self._send(known, now)
@@ -136,7 +142,7 @@ class Publisher:
             made.body = known.document.body
             known.changed = False
         self._alarms.set(known.person, None)
-        known.serial = self.station.send(made, known.person, now, _Asked(known.person))
+        known.serial = self.station.send(made, known.towards, now, _Asked(known.person))
 
     def _accepted(self, known: _Publication, response: Response, now: float) -> list[PublisherEvent]:
         """Takes a 2xx with the new tag; every success changes the tag (RFC 3903 section 4.1)."""

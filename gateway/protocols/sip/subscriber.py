@@ -98,6 +98,17 @@ class Subscriber:
                 self._leave(known, now)
         return self._events
 
+    def refresh(self, key: SubscriptionKey, now: float, within: float = 0.0) -> None:
+        """Lets a live subscription be refreshed within so many seconds: its dialog may be gone, or a change missed."""
+        known = self._all.get(key)
+        if known is not None and known.phase is Phase.LIVE and not known.refreshing:
+            known.refresh_at = min(known.refresh_at or known.expires_at, now + within * self.station.jitter())
+            self._arm(known)
+
+    def keys(self) -> list[SubscriptionKey]:
+        """Gives all subscriptions."""
+        return list(self._all)
+
     def notify_received(self, transaction: int | None, request: Request, now: float) -> list[SubscriberEvent]:
         """Answers a NOTIFY and tells what it says; BENOTIFY has no transaction and gets no answer."""
         self._events = []
@@ -253,7 +264,8 @@ class Subscriber:
 
     def _show(self, known: Subscribed, request: Request) -> None:
         kind = request.content_type
-        self._events.append(Active(known.key, kind[0] if kind is not None and request.body else "", request.body))
+        kind_said = kind[0] if kind is not None and request.body else ""
+        self._events.append(Active(known.key, kind_said, request.body, known.expires == 0))
 
     def _alive(self, known: Subscribed, state: SubscriptionState, now: float) -> None:
         """Takes the time that is left, which a NOTIFY says with authority (RFC 6665 section 4.1.3)."""

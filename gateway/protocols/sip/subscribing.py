@@ -76,6 +76,8 @@ class Active:
     key: SubscriptionKey
     content_type: str
     body: bytes = field(repr=False)
+    fetched: bool = False
+    """It answers a fetch: nothing follows, and nothing was agreed to (RFC 8048 section 7.1)."""
 
 
 @frozen

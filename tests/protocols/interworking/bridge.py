@@ -20,6 +20,7 @@ from gateway.protocols.sip.writer import serialise
 from gateway.protocols.xmpp.stanzas.messages import read_message, write_message
 from gateway.protocols.xmpp.stanzas.presences import ReadPresence, read_presence, write_presence, write_subscription
 from plugins.legs.sip.desk import SipDesk
+from plugins.legs.sip.terms import Terms
 from tests.protocols.sip.talk import counting
 from tests.protocols.xmpp.stanzas.parsing import parse
 
@@ -72,6 +73,9 @@ class Bridge:
     house: OpenHouse = field(factory=OpenHouse)
     clock: Clock = field(factory=Clock)
     sessions: bool = False
+    languages: tuple[str, ...] = ()
+    literal: bool = False
+    mark: str = ""
     agent: UserAgent = field(init=False)
     desk: SipDesk = field(init=False)
     asked: list[Request] = field(factory=list)
@@ -81,9 +85,16 @@ class Bridge:
 
     def __attrs_post_init__(self) -> None:
         transactions = TransactionLayer(counting(), "x2s.example.com:5061", lambda flow: "TLS")
-        self.agent = UserAgent(Station(transactions, counting(), OURS, lambda local, domain, hop: FLOW), self)
+        station = Station(transactions, counting(), OURS, lambda local, domain, hop: FLOW, mark=self.mark)
+        self.agent = UserAgent(station, self)
         self.desk = SipDesk(
-            Side.EXTERNAL, self.house, self.agent, self.clock, lambda: NOW + self.clock.seconds(), self._in_sessions
+            Side.EXTERNAL,
+            self.house,
+            self.agent,
+            self.clock,
+            lambda: NOW + self.clock.seconds(),
+            self._in_sessions,
+            terms=lambda domain: Terms(self.literal, self.languages),
         )
         self.house.desk = self.desk
 

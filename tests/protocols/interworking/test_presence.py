@@ -250,6 +250,38 @@ def test_5_3_3_the_end_of_a_dialog_is_not_the_end_of_the_authorization() -> None
     assert bridge.asked[-1].headers.get("Subscription-State") == "terminated;reason=timeout"
 
 
+@pytest.mark.parametrize("way", ["unsubscribe", "lapse"])
+def test_5_3_3_a_watcher_who_leaves_is_unavailable(way: str) -> None:
+    bridge = Bridge(OpenHouse(approved=True))
+    bridge.hear(subscribe())
+    tag = bridge.answered[0].to.tag or ""
+    bridge.reply(bridge.asked[-1], 200)
+    before = len(bridge.house.received)
+    if way == "lapse":
+        bridge.wait(3601.0)
+    else:
+        bridge.hear(subscribe("0", 264, tag))
+    said = [stanza_of(envelope) for envelope in bridge.house.received[before:]]
+    assert said == ["<presence from='romeo@example.net' to='juliet@example.com' type='unavailable'/>"]
+
+
+def test_5_3_3_unless_his_own_notifications_say_that_he_is_there() -> None:
+    bridge = Bridge(OpenHouse(approved=True))
+    followed(bridge)
+    bridge.hear(subscribe())
+    tag = bridge.answered[-1].to.tag or ""
+    bridge.reply(bridge.asked[-1], 200)
+    assert bridge.hear(subscribe("0", 264, tag)) == []
+
+
+def test_5_3_3_nor_while_another_of_his_clients_watches() -> None:
+    bridge = Bridge(OpenHouse(approved=True))
+    bridge.hear(subscribe())
+    tag = bridge.answered[-1].to.tag or ""
+    bridge.hear(subscribe(cseq=300).replace("Call-ID: AA", "Call-ID: BB"))
+    assert bridge.hear(subscribe("0", 264, tag)) == []
+
+
 def test_5_3_3_nor_is_its_lapse() -> None:
     bridge = Bridge(OpenHouse(approved=True))
     bridge.hear(subscribe("3600"))
@@ -436,10 +468,34 @@ def test_table_2_priorities(number: str, priority: int) -> None:
 # --- 7: polling
 
 
-def test_7_1_a_probe_of_somebody_who_is_not_watched_asks_once() -> None:
+PROBE = "<presence from='juliet@example.com' to='romeo@example.net' type='probe'/>"
+
+
+def test_7_1_a_probe_of_somebody_who_is_not_watched_is_a_fetch() -> None:
     bridge = Bridge()
-    (asked,) = bridge.stanza("<presence from='juliet@example.com' to='romeo@example.net' type='probe'/>")
+    (asked,) = bridge.stanza(PROBE)
     assert asked.method == "SUBSCRIBE" and asked.headers.get("Event") == "presence"
+    assert asked.headers.get("Expires") == "0"
+    bridge.reply(asked, 200, Contact="<sip:s2x.example.net>", Expires="0")
+    assert bridge.hear(notify(asked, "terminated;reason=timeout", OPEN)) == [
+        "<presence from='romeo@example.net/orchard' to='juliet@example.com'><show>away</show></presence>"
+    ], "neither subscribed nor unavailable: nothing was agreed to, and nothing has ended"
+    assert bridge.wait(7200.0) == [] and len(bridge.agent.subscriber) == 0
+
+
+def test_7_1_a_probe_of_who_is_subscribed_goes_on() -> None:
+    """The server of somebody who is subscribed probes when he comes, and the house does after a restart."""
+    (asked,) = Bridge(OpenHouse(approved=True)).stanza(PROBE)
+    assert asked.headers.get("Expires") == "3600"
+
+
+def test_7_1_a_fetch_that_shows_that_she_is_subscribed_is_followed_by_a_subscription() -> None:
+    bridge = Bridge()
+    (asked,) = bridge.stanza(PROBE)
+    bridge.house.approved = True
+    said = bridge.hear(notify(asked, "terminated;reason=timeout", OPEN))
+    assert len(said) == 1 and "unavailable" not in said[0]
+    assert [request.headers.get("Expires") for request in bridge.asked] == ["0", "3600"]
 
 
 def test_7_1_a_probe_of_somebody_who_is_watched_is_answered_from_what_is_known() -> None:
@@ -451,10 +507,34 @@ def test_7_1_a_probe_of_somebody_who_is_watched_is_answered_from_what_is_known()
     assert isinstance(said.content, Presence) and said.sender == "romeo@example.net/orchard"
 
 
+def test_7_2_a_fetch_waits_for_the_answer_to_a_probe() -> None:
+    bridge = Bridge(OpenHouse(approved=True))
+    assert bridge.hear(subscribe("0")) == ["<presence from='romeo@example.net' to='juliet@example.com' type='probe'/>"]
+    assert bridge.asked == []
+    (told_once,) = bridge.stanza(juliet("<show>dnd</show>"))
+    assert told_once.headers.get("Subscription-State") == "terminated;reason=timeout" and b">dnd<" in told_once.body
+    assert len(bridge.agent.notifier) == 0
+
+
+def test_7_2_a_fetch_of_who_is_shown_is_answered_at_once() -> None:
+    bridge = Bridge(OpenHouse(approved=True))
+    told(bridge, juliet("<show>dnd</show>"))
+    bridge.hear(subscribe("0", 900).replace("Call-ID: AA", "Call-ID: BB"))
+    assert bridge.asked[-1].headers.get("Subscription-State") == "terminated;reason=timeout"
+    assert b">dnd<" in bridge.asked[-1].body
+
+
+def test_7_2_a_fetch_by_a_stranger_is_answered_at_once_with_nothing() -> None:
+    bridge = Bridge()
+    assert bridge.hear(subscribe("0")) == []
+    (told_once,) = bridge.asked
+    assert Field.AVAILABILITY not in read_pidf(told_once.body, NOW).document
+
+
 def test_7_2_a_fetch_is_answered_and_leaves_nothing_behind() -> None:
     bridge = Bridge(OpenHouse(approved=True))
     bridge.hear(subscribe("0"))
-    (told_once,) = bridge.asked
+    (told_once,) = bridge.wait(2.0)
     assert bridge.answered[0].status == 200 and bridge.answered[0].headers.get("Expires") == "0"
     assert told_once.headers.get("Subscription-State") == "terminated;reason=timeout"
     assert Field.AVAILABILITY not in read_pidf(told_once.body, NOW).document

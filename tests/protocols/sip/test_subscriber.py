@@ -356,7 +356,7 @@ def test_a_fetch_shows_and_is_over() -> None:
     assert house.begin(expires=0).headers.get("Expires") == "0"
     house.answer(200, 0.1, Expires="0")
     assert house.notify("terminated;reason=timeout", 0.2, b"<open/>") == [
-        Active(KEY, PIDF, b"<open/>"),
+        Active(KEY, PIDF, b"<open/>", True),
         Terminated(KEY, False, "fetched"),
     ]
     assert len(house.subscriber) == 0

@@ -6,7 +6,7 @@ from attrs import define, field
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.pager import Delivered, Undelivered
 from gateway.protocols.sip.session import Letter
-from gateway.protocols.sip.station import Station, hops_left
+from gateway.protocols.sip.station import Station, hops_of
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.transaction_events import Repeated
 from gateway.protocols.sip.user_agent import MessageReceived, RequestRefused, UserAgent
@@ -191,9 +191,9 @@ def test_what_we_send_outside_and_inside_of_sessions_bears_our_mark() -> None:
 
 
 def test_hops_are_counted_down() -> None:
-    assert hops_left(message()) == 4
-    assert hops_left(message(X_Gateway_Hop="a;hops=3")) == 2
-    assert hops_left(message(X_Gateway_Hop="odd")) == 4
+    assert hops_of(message()) == []
+    assert hops_of(message(X_Gateway_Hop="a;hops=3")) == [("a", 3)]
+    assert hops_of(message(X_Gateway_Hop="odd")) == hops_of(message(X_Gateway_Hop="a;hops=9999")) == []
 
 
 def test_a_message_without_text_is_answered_and_not_told() -> None:

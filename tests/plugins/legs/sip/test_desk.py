@@ -184,7 +184,7 @@ def watched(end: End) -> list[Problem]:
         def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
             found.append(problem)
 
-    end.desk._house = Ear()
+    end.desk._post.house = Ear()
     return found
 
 
