@@ -231,7 +231,16 @@ class PresenceDocument:
     def differing(self, other: "PresenceDocument") -> frozenset[Field]:
         """Gives the fields that are in only one of two documents, or not the same in both."""
         ours, theirs = self._fields, other._fields
-        return frozenset([name for name in self.names | other.names if ours.get(name) != theirs.get(name)])
+        known = theirs.get
+        found = [name for name, value in ours.items() if known(name) != value]
+        if len(theirs) > len(ours) or not self.names >= other.names:
+            found += other.names - self.names
+        return frozenset(found)
+
+    def only(self, permitted: frozenset[Field]) -> "PresenceDocument":
+        """Gives a document of those fields that are permitted; no other value is ever looked at."""
+        fields = self._fields
+        return PresenceDocument({name: fields[name] for name in fields if name in permitted})
 
     def with_fields(self, fields: Mapping[Field, Any]) -> "PresenceDocument":
         """Gives a document in which these fields are added or replaced."""

@@ -1,6 +1,9 @@
 """The decision about one envelope: pure, total, and refusing by default."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -20,6 +23,11 @@ from gateway.policy.partners import (
 )
 from gateway.policy.published_info import PRESENCE_FIELDS, strip
 from gateway.policy.verdict import Decision, Permission, Reason, Verdict
+
+# Looking a member up in its enum costs as much as a dictionary look-up: once is enough.
+_CAPABILITIES: Final = Field.CAPABILITIES
+_PRESENCE: Final = Modality.PRESENCE
+_NOTHING: Final[Mapping[Field, Reason]] = MappingProxyType({})
 
 
 @frozen
@@ -70,7 +78,15 @@ class Facts:
 
 
 def permission(facts: Facts) -> Permission:
-    """Says which fields the contact may see: lock, then level, then ceiling; each can only take away."""
+    """Says which fields the contact may see: lock, then level, then ceiling; each can only take away.
+
+    It is one and the same object for all whose facts differ only in what says nothing about fields.
+    """
+    return _permission(evolve(facts, assignment=None, subscription=State.NONE, talking=frozenset()))
+
+
+@lru_cache(maxsize=1024)
+def _permission(facts: Facts) -> Permission:
     withheld: dict[Field, Reason] = {}
     for name in Field:
         reason = _against(name, facts)
@@ -172,24 +188,33 @@ def _ignore(reason: Reason, facts: Facts) -> Verdict:
 def disclosure(document: PresenceDocument, permitted: Permission) -> tuple[PresenceDocument, Mapping[Field, Reason]]:
     """Gives what a contact sees of a document, and why the rest of it is withheld."""
     seen = strip(document, permitted.fields)
-    if Field.CAPABILITIES in seen:
-        seen = seen.with_fields({Field.CAPABILITIES: seen[Field.CAPABILITIES] & permitted.capabilities})
+    if _CAPABILITIES in seen:
+        seen = seen.with_fields({_CAPABILITIES: seen[_CAPABILITIES] & permitted.capabilities})
+    if len(seen) == len(document):
+        return seen, _NOTHING
     return seen, {name: permitted.withheld[name] for name in document if name in permitted.withheld}
 
 
 def _outward_presence(presence: Presence, facts: Facts, permitted: Permission) -> Verdict:
     """A contact without the right to it sees what everybody sees of somebody who is not there."""
-    if Modality.PRESENCE not in facts.modalities:
-        return _ignore(facts.shut(Modality.PRESENCE), facts)
-    seen, withheld = disclosure(presence.document, permitted)
+    if _PRESENCE not in facts.modalities:
+        return _ignore(facts.shut(_PRESENCE), facts)
+    decided, document = permitted.decided, presence.document
+    if decided and decided[0][0] is document:
+        return decided[0][1]
+    verdict = _stripped(document, permitted)
+    decided[:] = [(document, verdict)]
+    return verdict
+
+
+def _stripped(document: PresenceDocument, permitted: Permission) -> Verdict:
+    seen, withheld = disclosure(document, permitted)
     if not seen.available:
         seen, withheld = (
             PresenceDocument(),
             {**withheld, **{name: permitted.withheld.get(Field.AVAILABILITY, Reason.NOT_PUBLISHED) for name in seen}},
         )
-    return Verdict(
-        Decision.DELIVER, Reason.ALLOWED, facts.level.name, Presence(seen), sent=seen.names, withheld=withheld
-    )
+    return Verdict(Decision.DELIVER, Reason.ALLOWED, permitted.level, Presence(seen), None, seen.names, withheld)
 
 
 def _inward_presence(presence: Presence, facts: Facts) -> Verdict:

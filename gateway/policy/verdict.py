@@ -6,7 +6,7 @@ from enum import Enum
 from attrs import field, frozen
 
 from gateway.model.envelope import Content, Problem
-from gateway.model.presence import Field
+from gateway.model.presence import Field, PresenceDocument
 
 
 class Decision(Enum):
@@ -65,6 +65,8 @@ class Permission:
     """Every field that is not in `fields`, with the first rule that stands against it."""
     capabilities: frozenset[str] = frozenset()
     """Of what the person's clients can do, what the partner's contract lets cross."""
+    decided: "list[tuple[PresenceDocument, Verdict]]" = field(factory=list, init=False, eq=False, repr=False)
+    """The last document that was stripped by this permission and what came of it: many contacts are told the same."""
 
 
 @frozen
