@@ -22,7 +22,11 @@ PLACES = (Path("/etc/gateway/gateway.toml"), Path("gateway.toml"))
 STATE = Path("/var/lib/gateway")
 """The state folder when the configuration names none."""
 FAILED = 2
-_GROUPS = {"levels": "Access levels: who may see how much.", "partners": "Federation partners."}
+_GROUPS = {
+    "levels": "Access levels: who may see how much.",
+    "partners": "Federation partners.",
+    "ledger": "What left, about whom, to whom.",
+}
 
 
 @frozen

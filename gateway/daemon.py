@@ -16,10 +16,12 @@ from twisted.internet.task import LoopingCall, deferLater
 from gateway import __version__, plugin, service
 from gateway import log as gateway_log
 from gateway.administration import Administration
+from gateway.auditing import Auditing, begun, lasting, opened
+from gateway.auditing import rules_of as ledger_rules_of
 from gateway.commands import execute
 from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load, restart_needed
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, LedgerError
 from gateway.house import House
 from gateway.interfaces import Leg, Surroundings, Tap
 from gateway.log import Log
@@ -58,7 +60,7 @@ def rules_of(config: Config) -> Rules:
     return Rules(config.partners, dict(config.levels), config.default_level, config.locks, config.assignments, domains)
 
 
-class Daemon(Administration):
+class Daemon(Administration, Auditing):
     """Is one running gateway."""
 
     def __init__(self, config: Config, reactor: Any, taps: Iterable[Tap] = ()) -> None:
@@ -73,22 +75,29 @@ class Daemon(Administration):
         self.metrics = Metrics()
         self._name_series(config)
         self._legs: dict[str, Leg] = {}
+        ledger = opened(config, reactor, self.metrics, time.time)
+        self._taps = Taps([*([ledger] if ledger else []), *taps], self.metrics)
+        Auditing.__init__(self, ledger, config.state, reactor, time.time)
         pairs = PairBook(rules_of(config), assignments, self._subscriptions, secrets.secret("resources"), time.time)
         self.house = House(
             pairs,
             self._subscriptions,
             self._legs,
             config.inside.LEG,
-            Taps(taps, self.metrics),
+            self._taps,
             self.metrics,
             time.time,
             config.limits.pairs_per_partner,
             OwnLevels(assignments, time.time),
         )
-        super().__init__(self.house, assignments, self._legs, lambda: self.config.routes, time.time)
+        if ledger is not None:
+            ledger.attach(lambda envelope: self.house.relay.pair_of(envelope).facts, lambda: self.house.pairs.epoch)
+        Administration.__init__(self, self.house, assignments, self._legs, lambda: self.config.routes, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
         for name in sorted({config.inside.LEG, *(partner.via for partner in config.partners.by_name.values())}):
             self._legs[name] = plugin.load("legs", name)(surroundings)
+        for name in config.gateway.taps:
+            self._taps.add(plugin.load("taps", name)(surroundings))
         self._control = ControlSocket(config.control, self._execute)
         self._page: Any = None
         self._timers: list[LoopingCall] = []
@@ -96,6 +105,8 @@ class Daemon(Administration):
 
     async def start(self) -> None:
         """Opens every door, then asks for the presence that was known before; raises GatewayError."""
+        if self.ledger is not None and not await lasting(self.ledger.begin(begun(self.config, __version__))):
+            raise LedgerError(f"the ledger cannot be written: {self.ledger.check()}")
         for leg in self._legs.values():
             await leg.start()
         self._control.listen(self._reactor)
@@ -106,6 +117,8 @@ class Daemon(Administration):
                 self._page = self._reactor.listenTCP(where.port, site, interface=where.host)
             except CannotListenError as problem:
                 raise GatewayError(f"metrics cannot be served: {problem}") from None
+        if self.ledger is not None:
+            self._every(1.0, self.ledger.tick)
         self._every(1.0, self.house.tick)
         self._every(MEASURE_SECONDS, self._measure)
         self._every(1.0, self._feel_lag)
@@ -126,6 +139,8 @@ class Daemon(Administration):
         self.house.close()
         for leg in self._legs.values():
             await leg.stop()
+        if self.ledger is not None:
+            await self.ledger.close()
         await self._database.close()
         log.info("stopped")
 
@@ -135,6 +150,7 @@ class Daemon(Administration):
             "store": self._database.check(),
             "inside": self._legs[self.config.inside.LEG].report().problem or None,
             "policy": None,
+            **({"ledger": self.ledger.check()} if self.ledger is not None else {}),
         }
 
     def status(self) -> Status:
@@ -167,6 +183,7 @@ class Daemon(Administration):
         waits = restart_needed(self.config, new)
         self.config = new
         self._name_series(new)
+        self._record_reload()
         self.house.pairs.take(rules_of(new))
         self.house.rates.forget()
         self.house.reveal_again(list(self.house.pairs))
@@ -175,6 +192,16 @@ class Daemon(Administration):
         log.info("reloaded", changes=len(told))
         service.notify("READY=1")
         return {"changes": told, "restart": waits}
+
+    def _record_reload(self) -> None:
+        if self.ledger is None:
+            return
+        self.ledger.rules = ledger_rules_of(self.config)
+        try:
+            self.ledger.begin(begun(self.config, __version__))
+        except LedgerError as problem:
+            # It records that by itself as soon as it is written again; till then nothing is disclosed.
+            log.warn("reload not recorded", detail=problem)
 
     async def _execute(self, words: tuple[str, ...], arguments: Mapping[str, Any]) -> object:
         return await execute(self, words, arguments)

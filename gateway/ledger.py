@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gateway.errors import LedgerError
@@ -92,6 +93,7 @@ class Ledger:
         self._anchored: tuple[Anchor, float] | None = None
         self._prune_at = 0.0
         self._removing: Promise | None = None
+        self._told: Mapping[str, Any] = {}
         self._number = self._head.seq + 1
         """The entry that names the configuration in force: a gateway that starts writes it first."""
         metrics.ledger_up().set(1)
@@ -200,6 +202,7 @@ class Ledger:
             self._problem = None
             self._metrics.ledger_up().set(1)
             log.info("ledger is written again", seq=self._head.seq)
+            self.begin(self._told)
         self._note_anchor()
         self._prune_in_time()
 
@@ -242,11 +245,24 @@ class Ledger:
 
     def begin(self, told: Mapping[str, Any]) -> Promise:
         """Records that the gateway started, or took another configuration; the entry's number names the policy."""
+        self._told = told
         return self.add(Note(self._now(), Kind.START, told))
 
-    def access(self, told: Mapping[str, Any], about: str = "") -> Promise:
-        """Records that somebody reads the ledger."""
-        return self.add(Note(self._now(), Kind.ACCESS, told, about))
+    async def close(self) -> None:
+        """Writes what waits, notes the end, and closes the store."""
+        if self._problem is None and self._flight is None:
+            self._flush()
+        last = self._batches[-1] if self._batches else self._flight
+        if last is not None:
+            known: Deferred[bool] = Deferred()
+            last.promise.then(known.callback)
+            await known
+        self.note_anchor()
+        await self._store.close()
+
+    def access(self, told: Mapping[str, Any], about: str = "", to: str = "") -> Promise:
+        """Records that somebody reads the ledger, and by whom he searches."""
+        return self.add(Note(self._now(), Kind.ACCESS, told, about, to))
 
     def erase(self, person: str) -> tuple[list[Promise], int, int]:
         """Empties the entries that name a person of their persons, as far as none is held; records that.
@@ -278,7 +294,7 @@ def _begun(entries: Sequence[Entry], first: int) -> int | None:
 
 
 def _persons(entry: Entry) -> tuple[str | None, str | None, str | None, str]:
-    about, to = entry.about, entry.to if isinstance(entry, Disclosure) else ""
+    about, to = entry.about, entry.to
     if not (about or to):
         return None, None, None, ""
     salt = os.urandom(16).hex()

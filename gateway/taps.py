@@ -28,6 +28,10 @@ class Taps:
         recorded = [self._recorded(tap, received, verdict) for tap in self._taps]
         return all(recorded)
 
+    def add(self, tap: Tap) -> None:
+        """Takes one tap more; it sees what comes from now on."""
+        self._taps = (*self._taps, tap)
+
     @property
     def open(self) -> bool:
         """Says whether something that was recorded is not known yet to last."""

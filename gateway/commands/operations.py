@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol, TypeAlias, TypedDict, TypeVar
+from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar
 
 _Answer = TypeVar("_Answer")
 Soon: TypeAlias = "_Answer | Awaitable[_Answer]"
@@ -157,6 +157,48 @@ class Reloaded(TypedDict):
     restart: list[str]
 
 
+class LedgerEntry(TypedDict):
+    """One entry of the disclosure ledger: `at` posix seconds, `sent` names of fields, `withheld` name to reason.
+
+    `erased` says that its persons were; `note` holds what the ledger says about itself.
+    """
+
+    seq: int
+    at: float
+    kind: str
+    about: str
+    to: str
+    partner: str
+    protocol: str
+    outcome: str
+    rule: str
+    level: str
+    by: str
+    policy: str
+    sent: list[str]
+    withheld: dict[str, str]
+    what: str
+    size: int
+    erased: bool
+    note: dict[str, Any]
+
+
+class LedgerExported(TypedDict):
+    """An export: the file, how many entries are in it, and the person whom alone it shows, or ''."""
+
+    file: str
+    entries: int
+    about: str
+
+
+class LedgerErased(TypedDict):
+    """How many entries do not name a person any more, and how many still do because they are held."""
+
+    person: str
+    erased: int
+    held: int
+
+
 class Operations(Protocol):
     """What the running daemon does for a command; each raises GatewayError with a text for the person who asked."""
 
@@ -186,6 +228,17 @@ class Operations(Protocol):
 
     def partners_test(self, domain: str) -> Soon[Checked]:
         """Looks a partner up, connects, and says how far it got."""
+
+    def ledger_list(
+        self, about: str | None, to: str | None, since: str | None, field: str | None, limit: str | None
+    ) -> Soon[list[LedgerEntry]]:
+        """Lists what was let go, newest last."""
+
+    def ledger_export(self, about: str | None, file: str | None) -> Soon[LedgerExported]:
+        """Writes the ledger to a file."""
+
+    def ledger_erase(self, person: str) -> Soon[LedgerErased]:
+        """Takes a person's name out of the ledger."""
 
     def status(self) -> Soon[Status]:
         """Says how the daemon is."""

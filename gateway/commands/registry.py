@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from gateway.commands import offline, render
+from gateway.commands import ledger, offline, render
 from gateway.commands.check import SECTIONS, check
 from gateway.commands.operations import Operations
 from gateway.errors import AddressError, CommandError
@@ -171,6 +171,47 @@ COMMANDS: tuple[Command, ...] = (
     _daemon("partners list", "List the partners and the state of their links.", (), render.partners_list),
     _daemon("partners show", "Show one partner and the contract with it.", (_DOMAIN,), render.partners_show),
     _daemon("partners test", "Find a partner, connect, and say how far it got.", (_DOMAIN,), render.checks, _worst),
+    _daemon(
+        "ledger list",
+        "List what left about whom and to whom, under which rule.",
+        (
+            Parameter("about", "about this person", _person, True),
+            Parameter("to", "to this contact or domain", ledger.read_party, True),
+            Parameter("since", "since 24h, 7d, or a date or time in UTC", ledger.read_moment, True),
+            _FIELD,
+            Parameter("limit", "so many at most; otherwise 100", _as_is, True),
+        ),
+        ledger.show_list,
+    ),
+    Command(
+        ("ledger", "verify"),
+        "Check that no entry of the ledger, or of an export, was changed, removed or put in.",
+        (
+            Parameter("file", "an export, instead of the gateway's own ledger", ledger.read_file, True),
+            Parameter(
+                "anchor", "number:link of an entry as the log or an earlier check showed it", ledger.read_anchor, True
+            ),
+        ),
+        Where.OFFLINE,
+        ledger.verify,
+        ledger.show_verify,
+        lambda result: 0 if result["outcome"] == "ok" else 2,
+    ),
+    _daemon(
+        "ledger export",
+        "Write the ledger to a new file that can be checked anywhere.",
+        (
+            Parameter("about", "show this person or contact only; of the rest only digests", _person, True),
+            Parameter("file", "the file that the daemon is to make", ledger.read_file, True),
+        ),
+        ledger.show_export,
+    ),
+    _daemon(
+        "ledger erase",
+        "Take the names out of all entries about a person or to a contact, except those that are held.",
+        (Parameter("person", "one of our people, or a contact", _person),),
+        ledger.show_erase,
+    ),
     _daemon("status", "Say how the daemon is.", (), render.status, lambda result: int(not result["ready"])),
     _daemon("reload", "Read the configuration again: all of it, or none.", (), render.reload),
     Command(("table",), "Show which field is seen at which level.", (), Where.OFFLINE, offline.table, render.table),

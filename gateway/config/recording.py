@@ -7,7 +7,7 @@ from gateway.config.describing import says
 
 @frozen(kw_only=True)
 class LedgerTerms:
-    """Which fields left about whom, to whom, under which rule; while it is on, nothing leaves that is not written down."""
+    """Which fields left about whom, to whom, under which rule; while on, nothing leaves that is not written down."""
 
     on: bool = field(default=False, metadata=says("Whether it is kept.", restart=True))
     retention_days: int = field(default=365, metadata=says("Days after which an entry is removed.", least=1))

@@ -43,6 +43,10 @@ class Gateway:
             restart=True,
         ),
     )
+    taps: tuple[str, ...] = field(
+        default=(),
+        metadata=says("Plugins that see every decision, by name; the ledger needs none.", '["siem"]', restart=True),
+    )
     log: LogLevel = field(
         default=LogLevel.INFO, metadata=says("How much is logged: debug, info, warn, error; never what people say.")
     )

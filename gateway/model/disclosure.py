@@ -98,6 +98,7 @@ class Note:
     """Whole numbers, words, and lists of them."""
     about: str = ""
     """The person by whom was searched, or ''."""
+    to: str = ""
 
     def entry(self, seq: int, seal: str) -> dict[str, Any]:
         """Gives what is hashed."""
