@@ -15,6 +15,7 @@ from gateway.model.subscription import State
 from gateway.policy.access_level import AccessLevel, Assignment, Network, resolve
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.partners import Lock, Partner, Partners
+from gateway.policy.settings import OwnSettings, Rule, refused
 from gateway.policy.verdict import Permission, Reason
 from gateway.policy.walls import EVERYBODY, Groups, Right, Wall, barrier, walled
 
@@ -102,6 +103,9 @@ class Rules:
     walls: tuple[Wall, ...] = ()
     groups: Callable[[str], Groups] = lambda person: frozenset()
     """Gives the names of the groups that one of our people, by bare address, is in; None: not known yet."""
+    settings: tuple[Rule, ...] = ()
+    own_settings: Callable[[str], OwnSettings] = lambda person: {}
+    """Gives what a person, by bare address, has switched on or off."""
     apart: frozenset[str] = frozenset()
     """Bare addresses of ours that are no people: rules about people do not concern them."""
 
@@ -123,7 +127,7 @@ class PairBook:
         self._assignments = assignments
         self._subscriptions = subscriptions
         self._secret = secret
-        self._now = now
+        self.now = now
         self._most = most
         self._next_end = NEVER
         self._full_at = -NEVER
@@ -142,10 +146,10 @@ class PairBook:
         pair = self._pairs.get(key)
         if pair is None:
             return self._made(*key)
-        if pair.valid_until <= self._now():
+        if pair.valid_until <= self.now():
             self.refresh(pair)
         if pair.facts.talking:
-            self._end_of_conversation(pair, self._now())
+            self._end_of_conversation(pair, self.now())
         return pair
 
     def of_person(self, person: str) -> list[Pair]:
@@ -161,7 +165,7 @@ class PairBook:
 
     def spoken(self, pair: Pair, side: Side) -> None:
         """Takes note that a side has said something: the other one may answer while the conversation lasts."""
-        now = self._now()
+        now = self.now()
         self._end_of_conversation(pair, now)
         pair.spoke_at = now
         if side not in pair.facts.talking:
@@ -173,7 +177,7 @@ class PairBook:
 
     def ended(self) -> list[Pair]:
         """Gives the pairs for which an assignment has just ended, their facts looked up again."""
-        now = self._now()
+        now = self.now()
         if now < self._next_end:
             return []
         found = [pair for pair in self if pair.valid_until <= now]
@@ -202,8 +206,8 @@ class PairBook:
 
     def _room(self) -> bool:
         """Says whether one pair more may be kept; looks for idle ones to forget at most once in a while."""
-        if len(self._pairs) >= self._most and self._now() - self._full_at >= FULL_SECONDS:
-            self._full_at = self._now()
+        if len(self._pairs) >= self._most and self.now() - self._full_at >= FULL_SECONDS:
+            self._full_at = self.now()
             self._forget_idle()
         return len(self._pairs) < self._most
 
@@ -217,7 +221,7 @@ class PairBook:
                     del self._of_person[pair.person]
 
     def _facts(self, person: Address, contact: Address) -> tuple[Facts, float]:
-        rules, now = self.rules, self._now()
+        rules, now = self.rules, self.now()
         partner: Partner | None = rules.partners.of(contact.domain)
         entries = [*self._assignments.of(person), *self._assignments.of(""), *rules.assignments]
         mine = [entry for entry in entries if entry.owner in ("", person, person.domain)]
@@ -232,6 +236,7 @@ class PairBook:
             found.assignment,
             state,
             rules.locks,
+            refused=refused(rules.settings, rules.own_settings(person), groups, partner) if partner else (),
             barrier=self._barrier(person, contact.domain, groups, partner),
             walled=walled(rules.walls, person, groups, partner) if partner else frozenset(),
         )

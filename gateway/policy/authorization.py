@@ -22,6 +22,7 @@ from gateway.policy.partners import (
     Verification,
 )
 from gateway.policy.published_info import PRESENCE_FIELDS, strip
+from gateway.policy.settings import MODALITIES, Feature, Refusal, Subject
 from gateway.policy.verdict import Decision, Permission, Reason, Verdict
 
 # Looking a member up in its enum costs as much as a dictionary look-up: once is enough.
@@ -40,6 +41,8 @@ class Facts:
     """What gives the level; None when it is the default for a contact that nobody named."""
     subscription: State = State.NONE
     locks: tuple[Lock, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    """What settings keep from leaving."""
     barrier: Reason | None = None
     """Why nothing passes between the two, whatever it is: the domain's reason without a partner, else the person's."""
     walled: frozenset[Modality] = frozenset()
@@ -52,7 +55,16 @@ class Facts:
         """Gives the kinds of traffic that may pass: those of the contract, less those that are walled."""
         if self.partner is None:
             return frozenset()
-        return self.partner.modalities - self.walled if self.walled else self.partner.modalities
+        found = self.partner.modalities - self.walled if self.walled else self.partner.modalities
+        return (
+            found - {MODALITIES[about] for about in self.refused if isinstance(about, Feature)}
+            if self.refused
+            else found
+        )
+
+    def refusal(self, about: Subject) -> Refusal | None:
+        """Gives what keeps a field or feature from leaving, or None."""
+        return next((each for each in self.refused if each.subject is about), None)
 
     def shut(self, modality: Modality) -> Reason:
         """Gives the reason for which a kind of traffic may not pass."""
@@ -106,6 +118,8 @@ def _against(name: Field, facts: Facts) -> Reason | None:
         return Reason.BLOCKED
     if any(lock.field is name and lock.binds(facts.partner) for lock in facts.locks):
         return Reason.LOCK
+    if facts.refusal(name) is not None:
+        return Reason.SWITCHED_OFF
     if name not in facts.level.fields:
         return Reason.LEVEL
     return None if name in facts.partner.ceiling else Reason.CEILING

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from gateway.model.presence import Field
 from gateway.policy.partners import Modality, Partner
-from gateway.policy.precedence import Effective, Layer, Setting, allowed
+from gateway.policy.precedence import Layer, Setting, allowed
 
 
 class Feature(Enum):
@@ -66,19 +66,29 @@ class Rule:
         return not self.group or (not self.on if groups is None else self.group in groups)
 
 
+@frozen
+class Refusal:
+    """Says that a field or feature may not leave, and which layer refuses it; a locked one cannot be lifted below."""
+
+    subject: Subject
+    layer: Layer
+    locked: bool
+
+
 OwnSettings = Mapping[Subject, bool]
 """What a person has switched on or off himself."""
 
 
 def refused(
     rules: Iterable[Rule], own: OwnSettings, groups: frozenset[str] | None, partner: Partner
-) -> Mapping[Subject, Effective]:
-    """Gives what may not leave towards a partner, each with the layer that refuses it."""
+) -> tuple[Refusal, ...]:
+    """Gives what may not leave towards a partner, in the order of names."""
     said: dict[Subject, list[Setting]] = {}
     for rule in rules:
         if rule.concerns(groups, partner):
             said.setdefault(rule.subject, []).append(Setting(rule.layer, rule.on, rule.locked))
     for about, on in own.items():
         said.setdefault(about, []).append(Setting(Layer.PERSON, on))
-    decided = {about: allowed(settings) for about, settings in said.items()}
-    return {about: found for about, found in decided.items() if not found.value}
+    decided = [(about, allowed(settings)) for about, settings in said.items()]
+    found = [Refusal(about, each.layer, each.locked) for about, each in decided if not each.value]
+    return tuple(sorted(found, key=lambda refusal: refusal.subject.value))

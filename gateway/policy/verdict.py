@@ -29,6 +29,7 @@ class Reason(Enum):
     LEVEL = "level"
     CEILING = "ceiling"
     LOCK = "lock"
+    SWITCHED_OFF = "switched-off"
     NOT_SUBSCRIBED = "not-subscribed"
     BLOCKED = "blocked"
     UNKNOWN_PARTNER = "unknown-partner"

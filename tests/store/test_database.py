@@ -150,7 +150,7 @@ async def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> No
 
 def test_every_commit_waits_for_the_disk(database: Database) -> None:
     assert database.read("PRAGMA journal_mode") == [("wal",)]
-    assert database.read("PRAGMA synchronous") == [(2,)]
+    assert database.read("PRAGMA synchronous") == [(int(NEXT[1:]),)]
 
 
 def test_a_second_gateway_on_the_same_state_is_refused(database: Database, path: Path) -> None:
@@ -168,9 +168,14 @@ async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     await Database(path, reactor).close()
 
 
+NEXT = f"_{len(schema.files()) + 1:03}"
+"""The number of the next schema file, as `schema_folder` takes it."""
+
+
 def schema_folder(folder: Path, **files: str) -> Path:
     folder.mkdir()
-    (folder / "001.sql").write_text((schema.FOLDER / "001.sql").read_text())
+    for path in schema.files():
+        (folder / path.name).write_text(path.read_text())
     for name, text in files.items():
         (folder / f"{name[1:]}.sql").write_text(text)
     return folder
@@ -180,10 +185,12 @@ def schema_folder(folder: Path, **files: str) -> Path:
 async def test_an_upgrade_keeps_what_is_there(database: Database, path: Path, tmp_path: Path) -> None:
     await database.write(INSERT, ("one", b"1"))
     await database.close()
-    newer = schema_folder(tmp_path / "newer", _002="ALTER TABLE secret ADD COLUMN note TEXT NOT NULL DEFAULT 'old'")
+    newer = schema_folder(
+        tmp_path / "newer", **{NEXT: "ALTER TABLE secret ADD COLUMN note TEXT NOT NULL DEFAULT 'old'"}
+    )
     upgraded = Database(path, reactor, newer)
     assert upgraded.read("SELECT * FROM secret") == [("one", b"1", "old")]
-    assert upgraded.read("SELECT version FROM schema_version") == [(2,)]
+    assert upgraded.read("SELECT version FROM schema_version") == [(int(NEXT[1:]),)]
     await upgraded.close()
     with pytest.raises(StoreError, match="made by a newer one"):
         Database(path, reactor)
@@ -192,18 +199,20 @@ async def test_an_upgrade_keeps_what_is_there(database: Database, path: Path, tm
 @pytest_twisted.ensureDeferred
 async def test_a_failing_upgrade_changes_nothing(database: Database, path: Path, tmp_path: Path) -> None:
     await database.close()
-    broken = schema_folder(tmp_path / "broken", _002="CREATE TABLE fresh (name TEXT) STRICT; CREATE TABLE nonsense (")
-    with pytest.raises(StoreError, match=r"002\.sql cannot be applied"):
+    broken = schema_folder(
+        tmp_path / "broken", **{NEXT: "CREATE TABLE fresh (name TEXT) STRICT; CREATE TABLE nonsense ("}
+    )
+    with pytest.raises(StoreError, match=rf"{NEXT[1:]}\.sql cannot be applied"):
         Database(path, reactor, broken)
     reopened = Database(path, reactor)
-    assert reopened.read("SELECT version FROM schema_version") == [(1,)]
+    assert reopened.read("SELECT version FROM schema_version") == [(int(NEXT[1:]) - 1,)]
     assert reopened.read("SELECT name FROM sqlite_master WHERE name = 'fresh'") == []
     await reopened.close()
 
 
 def test_a_gap_in_the_numbers_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="without a gap"):
-        Database(path, reactor, schema_folder(tmp_path / "gap", _003="SELECT 1"))
+        Database(path, reactor, schema_folder(tmp_path / "gap", _099="SELECT 1"))
 
 
 @pytest_twisted.ensureDeferred
