@@ -6,6 +6,7 @@ from typing import Any
 from attrs import define, field
 
 from gateway.errors import AddressError
+from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
@@ -14,9 +15,12 @@ from gateway.protocols.pidf import read_pidf
 from gateway.protocols.pidf.reading import ReadPidf, ReadTuple
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.xml_document import DocumentError
+from plugins.legs.sip.naming import person
 from plugins.legs.sip.ocs import Instances, read_instances
 
 _ANYBODY = Address.parse("a@example.invalid")
+_SCHEMES = frozenset({"pres", "sip", "sips", "im"})
+log = Log("sip")
 MOST = 8
 """Resources of one person that are told apart."""
 
@@ -45,6 +49,9 @@ class Heard:
             try:
                 pidf = self._read(body)
             except DocumentError:
+                return []
+            if _about_another(pidf.entity, key.presentity):
+                log.warn("document about somebody else", domain=person(key.presentity).domain)
                 return []
             document, tuples = pidf.document, pidf.tuples[:MOST]
         before = self._known.get(key, {})
@@ -80,6 +87,18 @@ class Heard:
         self._cards.pop(key, None)
         self._instances.pop(key, None)
         return list(self._known.pop(key, {}))
+
+
+def _about_another(entity: str, presentity: str) -> bool:
+    """Says whether a document names somebody else (RFC 3863 section 4.1.1); what names nobody is taken as it is."""
+    scheme, colon, rest = entity.partition(":")
+    name = rest if colon and scheme.lower() in _SCHEMES else entity
+    if "@" not in name:
+        return False
+    try:
+        return person(f"sip:{name}") != person(presentity)
+    except AddressError:
+        return True
 
 
 def _present(document: PresenceDocument) -> PresenceDocument:

@@ -6,6 +6,7 @@ from gateway.model.envelope import Problem
 from gateway.protocols.sip.problems import problem_of, status_of
 
 from .bridge import Bridge, OpenHouse
+from .test_messages import from_romeo
 
 # Table 2, read for a request that is no INVITE. The second column is the RFC's, the third what we send.
 TO_SIP = [
@@ -157,3 +158,76 @@ def test_a_2xx_is_no_stanza(status: int) -> None:
     bridge = Bridge()
     (request,) = bridge.stanza(MESSAGE)
     assert bridge.reply(request, status) == [] and bridge.house.failed == []
+
+
+# --- circles (protocols.md L-02)
+
+
+def _marked(bridge: Bridge, hops: str = "") -> str:
+    return f"<message from='juliet@example.com' to='romeo@example.net'><body>hi</body>{hops}</message>"
+
+
+def test_what_comes_back_over_xmpp_does_not_go_out_again() -> None:
+    bridge = Bridge(mark="c0ffee")
+    (stanza,) = bridge.hear(from_romeo("hi"))
+    mark = "<gw xmlns='urn:example:gateway:hop' id='c0ffeee' hops='4'/>"
+    assert mark in stanza
+    assert bridge.stanza(_marked(bridge, mark)) == [] and bridge.house.failed == [Problem.NOT_ACCEPTABLE]
+    assert len(bridge.stanza(_marked(bridge, mark.replace("c0ffeee", "c0ffeei")))) == 1, "our other side is no circle"
+
+
+def test_marks_of_others_are_carried_on_and_count() -> None:
+    bridge = Bridge(mark="c0ffee")
+    (request,) = bridge.stanza(_marked(bridge, "<gw xmlns='urn:example:gateway:hop' id='other' hops='3'/>"))
+    assert sorted(request.headers.all("X-Gateway-Hop")) == ["c0ffee;hops=2", "other;hops=2"]
+    (stanza,) = bridge.hear(from_romeo("hi", X_Gateway_Hop="other;hops=3"))
+    assert "id='other' hops='3'" in stanza and "id='c0ffeee' hops='2'" in stanza
+    assert bridge.stanza(_marked(bridge, "<gw xmlns='urn:example:gateway:hop' id='other' hops='0'/>")) == []
+
+
+def test_the_mark_of_either_side_of_ours_is_known_in_sip() -> None:
+    bridge = Bridge(mark="c0ffee")
+    for number, mark in enumerate(("c0ffee", "c0ffeee", "c0ffeei")):
+        via = f"SIP/2.0/TCP s2x.example.net;branch=z9hG4bKm{number}"
+        assert bridge.hear(from_romeo("hi", Via=via, CSeq=f"{number} MESSAGE", X_Gateway_Hop=f"{mark};hops=3")) == []
+    assert [answer.status for answer in bridge.answered] == [482] * 3
+
+
+# --- the table to the letter, for who wants it (RFC 7247 table 2)
+
+LETTER = {
+    Problem.BAD_REQUEST: 400,
+    Problem.CONFLICT: 400,
+    Problem.FEATURE_NOT_IMPLEMENTED: 501,
+    Problem.FORBIDDEN: 603,
+    Problem.GONE: 410,
+    Problem.INTERNAL_SERVER_ERROR: 500,
+    Problem.ITEM_NOT_FOUND: 604,
+    Problem.JID_MALFORMED: 400,
+    Problem.NOT_ACCEPTABLE: 606,
+    Problem.NOT_ALLOWED: 403,
+    Problem.NOT_AUTHORIZED: 401,
+    Problem.POLICY_VIOLATION: 403,
+    Problem.RECIPIENT_UNAVAILABLE: 600,
+    Problem.REDIRECT: 302,
+    Problem.REGISTRATION_REQUIRED: 407,
+    Problem.REMOTE_SERVER_NOT_FOUND: 404,
+    Problem.REMOTE_SERVER_TIMEOUT: 504,
+    Problem.RESOURCE_CONSTRAINT: 500,
+    Problem.SUBSCRIPTION_REQUIRED: 400,
+    Problem.UNDEFINED_CONDITION: 400,
+    Problem.UNEXPECTED_REQUEST: 491,
+}
+
+
+@pytest.mark.parametrize(("problem", "status"), LETTER.items())
+def test_errors_to_the_letter(problem: Problem, status: int) -> None:
+    bridge = Bridge(OpenHouse(refusal=problem), literal=True)
+    bridge.hear(from_romeo("hi"))
+    assert [answer.status for answer in bridge.answered] == [status]
+
+
+def test_to_the_letter_or_not_a_refusal_about_a_person_is_not_seen() -> None:
+    bridge = Bridge(OpenHouse(refusal=Problem.SERVICE_UNAVAILABLE), literal=True)
+    bridge.hear(from_romeo("hi"))
+    assert [answer.status for answer in bridge.answered] == [202]

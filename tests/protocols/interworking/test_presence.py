@@ -425,12 +425,25 @@ def test_6_3_no_tuple_and_no_note_is_no_stanza() -> None:
     assert said[-1].endswith("type='unavailable'/>") and len(said) == 2, "only what was there is gone"
 
 
-def test_6_3_a_document_about_somebody_else_is_still_romeos() -> None:
-    """The sender is who was subscribed to, whatever the document claims."""
+@pytest.mark.parametrize("entity", ["pres:tybalt@example.net", "sip:romeo@example.org", "tybalt@example.net", "sip:@x"])
+def test_6_3_a_document_about_somebody_else_changes_nothing(entity: str) -> None:
     bridge = Bridge()
     asked = followed(bridge)
-    body = OPEN.replace("romeo@example.net", "tybalt@example.net")
-    assert all("romeo@example.net" in each for each in bridge.hear(notify(asked, "active;expires=400", body, 8776)))
+    body = CLOSED.replace("pres:romeo@example.net", entity)
+    assert bridge.hear(notify(asked, "active;expires=400", body, 8776)) == [
+        "<presence from='romeo@example.net' to='juliet@example.com' type='subscribed'/>"
+    ], "that romeo agrees is said by the NOTIFY, what he shows by nobody"
+
+
+@pytest.mark.parametrize(
+    "entity",
+    ["pres:romeo@example.net", "sip:Romeo@EXAMPLE.net", "romeo@example.net", "sip:romeo@example.net;gr=x", "r"],
+)
+def test_6_3_his_own_is_his_however_it_is_written(entity: str) -> None:
+    bridge = Bridge()
+    asked = followed(bridge)
+    body = CLOSED.replace("pres:romeo@example.net", entity)
+    assert "unavailable" in bridge.hear(notify(asked, "active;expires=400", body, 8776))[-1]
 
 
 FORWARD = {0: "0", 1: "0.007", 2: "0.015", 126: "0.992", 127: "1"}
