@@ -205,6 +205,8 @@ class UserAgent:
             return []
         try:
             found = objection(request, self.station.mark) or self._out_of_place(request)
+            if found is None and self.station.transactions.looped(request):
+                found = Objection(482)
             if found is None:
                 return self._serve(transaction, request, now)
         except SipSyntaxError:

@@ -13,6 +13,7 @@ from gateway.protocols.sip.names import VERSION, WRITTEN
 from gateway.protocols.sip.uri import SipUri
 
 MAX_FORWARDS: Final = 255
+MAX_BREADTH: Final = 2**31 - 1
 _CACHED_LENGTH: Final = 300
 
 
@@ -95,6 +96,10 @@ def _max_forwards(value: str) -> bool:
     return whole_number(value, MAX_FORWARDS) is not None
 
 
+def _max_breadth(value: str) -> bool:
+    return whole_number(value, MAX_BREADTH) is not None
+
+
 _NEEDED: Final = frozenset({"via", "from", "to", "call-id", "cseq"})
 _VALUES: Final[dict[str, Callable[[str], object]]] = {
     "via": _vias,
@@ -107,6 +112,7 @@ _VALUES: Final[dict[str, Callable[[str], object]]] = {
     "record-route": _routes,
     "content-type": parse_content_type,
     "max-forwards": _max_forwards,
+    "max-breadth": _max_breadth,
 }
 
 
