@@ -163,6 +163,7 @@ class Daemon(Administration, Auditing):
             "config": str(self.config.path),
             "ready": not any(checks.values()),
             "checks": checks,
+            "ledger": str(self.ledger.head) if self.ledger is not None else "",
             "partners": self.partners_list(),
         }
 

@@ -147,6 +147,8 @@ class Status(TypedDict):
     config: str
     ready: bool
     checks: dict[str, str | None]
+    ledger: str
+    """The number and the link of its newest entry, or '' when none is kept."""
     partners: list[PartnerListed]
 
 

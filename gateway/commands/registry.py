@@ -185,7 +185,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("ledger", "verify"),
-        "Check that no entry of the ledger, or of an export, was changed, removed or put in.",
+        "Check that the ledger, or an export of it, is whole.",
         (
             Parameter("file", "an export, instead of the gateway's own ledger", ledger.read_file, True),
             Parameter(
@@ -208,7 +208,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _daemon(
         "ledger erase",
-        "Take the names out of all entries about a person or to a contact, except those that are held.",
+        "Take a name out of the ledger, but for held entries.",
         (Parameter("person", "one of our people, or a contact", _person),),
         ledger.show_erase,
     ),

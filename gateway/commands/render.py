@@ -145,6 +145,8 @@ def status(result: Status) -> str:
     ready = "ready" if result["ready"] else "NOT READY"
     lines = [f"gateway {result['version']}  up {span(result['uptime'])}  {ready}  policy {result['policy']}"]
     lines += [f"  {name}: {escape(problem, 1000)}" for name, problem in result["checks"].items() if problem]
+    if result["ledger"]:
+        lines.append(f"  ledger head {result['ledger']}")
     return "\n".join([*lines, partners_list(result["partners"])])
 
 

@@ -21,6 +21,27 @@ ENTRY = {
     "until": None,
 }
 
+LEDGER_ENTRY = {
+    "seq": 7,
+    "at": 1_700_000_000.0,
+    "kind": "presence",
+    "about": "alice@corp.example",
+    "to": "bob@partner.example",
+    "partner": "partner.example",
+    "protocol": "xmpp",
+    "outcome": "sent",
+    "rule": "allowed",
+    "level": "team",
+    "by": "person contact",
+    "policy": "1.41",
+    "sent": ["availability", "note"],
+    "withheld": {"phone.mobile": "level"},
+    "what": "",
+    "size": 0,
+    "erased": False,
+    "note": {},
+}
+
 
 class House:
     def __init__(self):
@@ -113,8 +134,21 @@ class House:
             "config": "/etc/gateway/gateway.toml",
             "ready": self.ready,
             "checks": {"inside": None if self.ready else "no link to corp.example"},
+            "ledger": "",
             "partners": [PARTNER],
         }
+
+    def ledger_list(self, about, to, since, field, limit):
+        self._note("ledger_list", about, to, since, field, limit)
+        return [LEDGER_ENTRY, {**LEDGER_ENTRY, "kind": "access", "note": {"command": "list"}, "sent": []}]
+
+    def ledger_export(self, about, file):
+        self._note("ledger_export", about, file)
+        return {"file": file or "/var/lib/gateway/ledger.jsonl", "entries": 7, "about": about or ""}
+
+    async def ledger_erase(self, person):
+        self._note("ledger_erase", person)
+        return {"person": person, "erased": 3, "held": 1}
 
     def reload(self):
         self._note("reload")

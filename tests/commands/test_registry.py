@@ -20,6 +20,9 @@ ARGUMENTS = {
     ("partners", "list"): {},
     ("partners", "show"): {"domain": "partner.example"},
     ("partners", "test"): {"domain": "partner.example"},
+    ("ledger", "list"): {},
+    ("ledger", "export"): {},
+    ("ledger", "erase"): {"person": "alice@corp.example"},
     ("status",): {},
     ("reload",): {},
 }
