@@ -30,6 +30,7 @@ class Need:
 LAB = "the tests against real servers (tests/interop)"
 SIP = "the tests against SIP servers and clients (tests/interop/sip)"
 SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
+DIRECTORIES = "the tests against an LDAP server and a calendar server (tests/plugins/directories)"
 NEEDS = (
     Need("prosody", "prosody", LAB),
     Need("ejabberd", "ejabberdctl", LAB),
@@ -53,6 +54,11 @@ NEEDS = (
     Need("tmux", "tmux", SIPE),
     Need("gcc", "gcc", SIPE),
     Need("libc6-dev", "/usr/include/dlfcn.h", SIPE),
+    Need("slapd", "slapd", DIRECTORIES),
+    Need("libldap-dev", "/usr/include/ldap.h", DIRECTORIES),
+    Need("libsasl2-dev", "/usr/include/sasl/sasl.h", DIRECTORIES),
+    Need("python3-dev", "/usr/share/doc/python3-dev", DIRECTORIES),
+    Need("radicale", "radicale", DIRECTORIES),
 )
 _SERVICES = "/usr/sbin/policy-rc.d"
 """While this program says no, Debian's packages start no service of their own."""
