@@ -157,6 +157,17 @@ class Partnership:
         default=False,
         metadata=says("With SIP: whether messages go in sessions (INVITE), as Office Communicator and Lync want."),
     )
+    literal_errors: bool = field(
+        default=False,
+        metadata=says("With SIP: whether errors are those of RFC 7247 table 2 to the letter, 401, 407 and 6xx too."),
+    )
+    languages: tuple[str, ...] = field(
+        default=(),
+        metadata=says(
+            "With SIP: which of a message's texts goes, the first that there is; what a peer asks for goes before.",
+            '["de", "en"]',
+        ),
+    )
     people: frozenset[Insider] | None = field(
         default=None,
         metadata=says(

@@ -131,6 +131,13 @@ class InsideSip:
         default=False,
         metadata=says("Whether messages go in sessions (INVITE), as Office Communicator wants.", restart=True),
     )
+    publish: bool = field(
+        default=False,
+        metadata=says(
+            "Whether contacts' presence is published at our server (PUBLISH), where it is seen by whom that server lets.",
+            restart=True,
+        ),
+    )
     ca: Trust = field(
         default=Trust(),
         metadata=says(

@@ -49,6 +49,9 @@ class PartnerRoute:
     server_only_certificates: bool = True
     bidi: bool = True
     sessions: bool = False
+    literal_errors: bool = False
+    languages: tuple[str, ...] = ()
+    """With SIP: which of several texts goes."""
     edge: str = ""
     """With SIP: the name of our own Access Edge through which the partner comes; '': it comes by itself."""
 
@@ -223,6 +226,8 @@ def _route(section: Partnership, believed: Trust) -> PartnerRoute:
         server_only_certificates=section.server_only_certificates,
         bidi=section.bidi,
         sessions=section.sessions,
+        literal_errors=section.literal_errors,
+        languages=section.languages,
         edge=section.edge or "",
     )
 

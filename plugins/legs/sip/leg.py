@@ -22,6 +22,7 @@ from gateway.transport.resolver import SIP
 from plugins.legs.sip.desk import SipDesk
 from plugins.legs.sip.hosts import InsideSipHost, OutsideSipHost
 from plugins.legs.sip.side import SipSide
+from plugins.legs.sip.terms import Terms, usual
 
 log = Log("sip")
 
@@ -43,6 +44,7 @@ class SipLeg:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         config: Config = surroundings.config
+        self._config = config
         self._reactor = surroundings.reactor
         servers = [(server.address.host, server.address.port) for server in config.xmpp.dns]
         self._resolvers = Resolvers(self._reactor, servers, SIP)
@@ -80,7 +82,15 @@ class SipLeg:
 
     def _desk(self, side: Side, place: SipSide, prefers_sessions: Any) -> SipDesk:
         house, now = self._surroundings.house, self._surroundings.now
-        return SipDesk(side, house, place.agent, self._reactor, now, prefers_sessions)
+        secret = self._surroundings.secret("sip-conversations")
+        return SipDesk(
+            side, house, place.agent, self._reactor, now, prefers_sessions, terms=self._terms_of, secret=secret
+        )
+
+    def _terms_of(self, domain: str) -> Terms:
+        """Says how SIP is spoken with people of a domain; with our own, as with anybody."""
+        route = self._config.routes.get(self._partner_of(domain))
+        return usual(domain) if route is None else Terms(route.literal_errors, tuple(map(str.lower, route.languages)))
 
     async def start(self) -> None:
         """Opens the listening sockets and takes back the subscriptions of before."""
@@ -124,6 +134,7 @@ class SipLeg:
             prepared.append(self._inside_host.prepare(config))
 
         def take_into_use() -> None:
+            self._config = config
             for take in prepared:
                 take()
 
@@ -202,12 +213,11 @@ class SipLeg:
         return state / f"sip-{side.name}.json"
 
     def _partner_of(self, domain: str) -> str:
-        partner = self._surroundings.config.partners.of(domain)
+        partner = self._config.partners.of(domain)
         return partner.name if partner else ""
 
     def _partner_wants_sessions(self, domain: str) -> bool:
-        config: Config = self._surroundings.config
-        route = config.routes.get(self._partner_of(domain))
+        route = self._config.routes.get(self._partner_of(domain))
         return route is not None and route.sessions
 
 
