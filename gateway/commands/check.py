@@ -130,7 +130,11 @@ def _queries(config: Config) -> Queries:
 def dns_findings(domain: str, config: Config, queries: Queries) -> Iterator[Finding]:
     """Checks whether partners find one of our domains."""
     name = ascii_domain(domain)
-    for service, listen in (("_xmpp-server", config.xmpp.listen), ("_xmpps-server", config.xmpp.listen_tls)):
+    for service, listen in (
+        ("_xmpp-server", config.xmpp.listen),
+        ("_xmpps-server", config.xmpp.listen_tls),
+        ("_sips", config.sip.listen),
+    ):
         ports = [address.port for address in listen]
         if ports:
             yield from _service_findings(name, f"{service}._tcp.{name}", ports, queries)
@@ -211,19 +215,24 @@ def reach(host: str, port: int) -> tuple[str, float]:
 def _partners(config: Config) -> Iterator[Finding]:
     queries = _queries(config)
     with ThreadPoolExecutor(_PROBES) as threads:
-        yield from threads.map(lambda route: _partner(route, queries), _standing(config))
+        yield from threads.map(lambda route: _partner(route, queries, _speaks_sip(config, route)), _standing(config))
+
+
+def _speaks_sip(config: Config, route: PartnerRoute) -> bool:
+    partner = config.partners.of(route.partner)
+    return partner is not None and partner.via == "sip"
 
 
 def _standing(config: Config) -> list[PartnerRoute]:
     return [config.routes[name] for name in config.partners.by_name if config.partners.of(name)]
 
 
-def _partner(route: PartnerRoute, queries: Queries) -> Finding:
+def _partner(route: PartnerRoute, queries: Queries, sip: bool) -> Finding:
     name = route.partner
     if route.route is not None:
         return _reach("partners", f"{name} (fixed route)", route.route)
     try:
-        targets = locate(ascii_domain(name), queries)
+        targets = locate(ascii_domain(name), queries, sip)
     except Failed as problem:
         return fail("partners", f"{name}: {problem}")
     misses = []
@@ -232,18 +241,16 @@ def _partner(route: PartnerRoute, queries: Queries) -> Finding:
         if not miss:
             return ok("partners", f"{name} answers at {host}:{port} ({milliseconds:.0f} ms)")
         misses.append(f"{host}:{port} {miss}")
-    return fail("partners", f"{name}: {'; '.join(misses) or 'says that it has no XMPP servers'}")
+    nobody = f"says that it has no {'SIP' if sip else 'XMPP'} servers"
+    return fail("partners", f"{name}: {'; '.join(misses) or nobody}")
 
 
-def locate(name: str, queries: Queries) -> list[tuple[str, int]]:
-    """Gives (host, port) of a domain's servers, the preferred first; raises Failed (RFC 6120 section 3.2)."""
-    found = [
-        record
-        for service in ("_xmpp-server", "_xmpps-server")
-        for record in queries.services(f"{service}._tcp.{name}").values
-    ]
+def locate(name: str, queries: Queries, sip: bool = False) -> list[tuple[str, int]]:
+    """Gives (host, port) of a domain's servers, the preferred first; raises Failed (RFC 6120 3.2, RFC 3263 4)."""
+    services = ("_sips", "_sipfederationtls") if sip else ("_xmpp-server", "_xmpps-server")
+    found = [record for service in services for record in queries.services(f"{service}._tcp.{name}").values]
     if not found:
-        return [(name, 5269)]
+        return [(name, 5061 if sip else 5269)]
     return [(host, port) for _priority, _weight, port, host in sorted(found, key=lambda record: record[0]) if host]
 
 
@@ -253,12 +260,19 @@ def locate(name: str, queries: Queries) -> list[tuple[str, int]]:
 def _ports(config: Config) -> Iterator[Finding]:
     """A port that our own daemon holds is well: its control socket answers."""
     if not _answers(config.control):
-        inside = config.inside.listen if isinstance(config.inside, InsideServer) else ()
+        inside = () if isinstance(config.inside, InsideComponent) else config.inside.listen
+        datagrams = isinstance(config.inside, InsideSip) and config.inside.transport is SipTransport.UDP
         metrics = [config.metrics.listen] if config.metrics.listen is not None else []
-        for endpoint in (*config.xmpp.listen, *config.xmpp.listen_tls, *inside, *metrics):
-            problem = unusable(endpoint.host, endpoint.port)
-            if problem:
-                yield fail("config", f"cannot listen on {endpoint}: {problem}", f"ss -ltnp 'sport = :{endpoint.port}'")
+        for endpoint in (*config.xmpp.listen, *config.xmpp.listen_tls, *config.sip.listen, *metrics):
+            yield from _port(endpoint, unusable(endpoint.host, endpoint.port), "t")
+        for endpoint in inside:
+            kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
+            yield from _port(endpoint, unusable(endpoint.host, endpoint.port, kind), "u" if datagrams else "t")
+
+
+def _port(endpoint: Endpoint, problem: str, kind: str) -> Iterator[Finding]:
+    if problem:
+        yield fail("config", f"cannot listen on {endpoint}: {problem}", f"ss -l{kind}np 'sport = :{endpoint.port}'")
 
 
 def _answers(control: Path) -> bool:
@@ -272,13 +286,15 @@ def _answers(control: Path) -> bool:
     return True
 
 
-def unusable(host: str, port: int) -> str:
+def unusable(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> str:
     """Says why nobody can begin to listen on an address, or ''."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as sock:
         try:
+            if kind is socket.SOCK_STREAM:  # with it two programs may hold one port for datagrams
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((host, port))
-            sock.listen(1)
+            if kind is socket.SOCK_STREAM:
+                sock.listen(1)
         except OSError as problem:
             return problem.strerror or str(problem)
     return ""

@@ -131,6 +131,30 @@ class InsideSip:
         default=False,
         metadata=says("Whether messages go in sessions (INVITE), as Office Communicator wants.", restart=True),
     )
+    user: str = field(
+        default="",
+        metadata=says(
+            "The gateway's name when our server asks for a password (401, 407); default: it cannot be asked.",
+            '"gateway"',
+            restart=True,
+        ),
+    )
+    password: Secret | None = field(
+        default=None,
+        metadata=says(
+            'Its password: a text, { file = "..." }, or { credential = "..." } from systemd.',
+            '{ credential = "sip-inside" }',
+            restart=True,
+        ),
+    )
+    realm: str = field(
+        default="",
+        metadata=says(
+            "The one realm in which it is told; default: those that are named as our domains.",
+            '"asterisk"',
+            restart=True,
+        ),
+    )
     publish: bool = field(
         default=False,
         metadata=says(

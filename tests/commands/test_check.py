@@ -20,7 +20,7 @@ PARTNER = '[[partner]]\ndomain = "partner.example"\n'
 def place(tmp_path, monkeypatch):
     # A server of this machine may hold the usual port: that is not what these tests are about.
     really = checks.unusable
-    monkeypatch.setattr(checks, "unusable", lambda host, port: "" if port == 5269 else really(host, port))
+    monkeypatch.setattr(checks, "unusable", lambda host, port, *kind: "" if port == 5269 else really(host, port, *kind))
     prepared = made(tmp_path)
     yield prepared
     prepared.inside.close()
@@ -163,6 +163,17 @@ def test_direct_tls_is_advised_when_we_listen_for_it(place):
     assert second["paste"].startswith("_xmpps-server._tcp.corp.example. 3600 IN SRV 0 5 5270 ")
 
 
+def test_the_record_of_sip_is_needed_when_we_listen_for_it(place):
+    config = place.config('[outside.sip]\nlisten = ["127.0.0.1:5061"]\n')
+    records = {SERVICE: [(0, 5, 5269, "gw.corp.example")]}
+    addresses = {"gw.corp.example": ["192.0.2.7"]}
+    first, second = dns_findings("corp.example", config, Names(records, addresses))
+    assert (first["outcome"], second["outcome"]) == ("ok", "fail")
+    assert second["paste"] == "_sips._tcp.corp.example. 3600 IN SRV 0 5 5061 gateway.corp.example."
+    records["_sips._tcp.corp.example"] = [(0, 5, 5061, "gw.corp.example")]
+    assert [each["outcome"] for each in dns_findings("corp.example", config, Names(records, addresses))] == ["ok"] * 2
+
+
 # -- connections
 
 
@@ -264,3 +275,38 @@ def test_the_ports_of_the_gateway_that_runs_are_well(place):
         running.bind(str(checks.load(path).control))
         running.listen(1)
         assert outcomes(check(path, ["config"])) == ["ok"]
+
+
+def taken(path):
+    return [each["text"] for each in check(path, ["config"])["checks"] if each["outcome"] == "fail"]
+
+
+def test_the_port_for_sip_partners_is_checked(place):
+    port = place.inside.getsockname()[1]
+    path = place.write(f'[outside.sip]\nlisten = ["127.0.0.1:{port}"]\n{PARTNER}')
+    assert taken(path) == [f"cannot listen on 127.0.0.1:{port}: Address already in use"]
+
+
+@pytest.mark.parametrize(("transport", "kind"), [("tls", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM)])
+def test_the_port_for_our_own_sip_server_is_checked(place, transport, kind):
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            holder.listen(1)
+        port = holder.getsockname()[1]
+        path = place.write(
+            PARTNER,
+            **{
+                '"xmpp-server"': f'"sip"\ntransport = "{transport}"',
+                '["127.0.0.100:5269"]\nauth = "dialback"': f'["127.0.0.1:{port}"]',
+            },
+        )
+        assert taken(path) == [f"cannot listen on 127.0.0.1:{port}: Address already in use"]
+    assert taken(path) == []
+
+
+def test_a_partner_who_speaks_sip_is_looked_up_as_such(place, names):
+    port = place.inside.getsockname()[1]
+    names(services={"_sips._tcp.partner.example": [(1, 0, port, "127.0.0.1")]})
+    [found] = check(place.write(f'{PARTNER}via = "sip"\n'), ["partners"])["checks"]
+    assert found["outcome"] == "ok" and f"127.0.0.1:{port}" in found["text"]

@@ -9,9 +9,9 @@ from attrs import field, frozen
 
 from gateway.protocols.sip.headers import whole_number
 from gateway.protocols.sip.message import Request
-from gateway.protocols.sip.validation import MAX_BREADTH
 from gateway.protocols.sip.station import ABSTRACT, hop_fault
 from gateway.protocols.sip.uri import SipUri
+from gateway.protocols.sip.validation import MAX_BREADTH
 
 METHODS: Final = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "MESSAGE", "INFO", "UPDATE", "SUBSCRIBE", "NOTIFY")
 """What we answer."""

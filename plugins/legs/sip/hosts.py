@@ -102,8 +102,8 @@ class OutsideSipHost:
 
     def client(self, local: str, domain: str) -> SSL.Context:
         """Gives the context with which we call a partner, for people of one of our domains."""
-        partner = self._config.partners.of(domain)
-        trust = self._config.routes[partner.name].ca if partner else self._config.tls.ca
+        route = self._config.route_of(domain)
+        trust = route.ca if route else self._config.tls.ca
         return self._clients[self._paths.get(local, self._first), trust]
 
     def server(self) -> SSL.Context:
@@ -112,8 +112,7 @@ class OutsideSipHost:
 
     async def targets(self, domain: str, port: int | None = None) -> list[Target]:
         """Gives the static route of a partner, or what DNS says."""
-        partner = self._config.partners.of(domain)
-        route = self._config.routes.get(partner.name) if partner else None
+        route = self._config.route_of(domain)
         if route is not None and route.route is not None:
             return await named_target(route.route.host, route.route.port, True)
         anywhere = route is not None and route.addresses is Addresses.ANY
@@ -121,9 +120,9 @@ class OutsideSipHost:
 
     def _accepts(self, certificate: PeerCertificate, domain: str) -> bool:
         partner = self._config.partners.of(domain)
-        if partner is None or partner.via != "sip":
+        route = self._config.route_of(domain)
+        if partner is None or partner.via != "sip" or route is None:
             return False
-        route = self._config.routes[partner.name]
         pins, lenient = frozenset(route.pins), route.server_only_certificates
         return not distrust(certificate, pins=pins, accept_server_only_eku=lenient, now=self._now())
 

@@ -17,6 +17,7 @@ from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import Field, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.pidf import CARRIED
+from gateway.protocols.sip.digest import Credentials
 from gateway.transport.places import Resolvers
 from gateway.transport.resolver import SIP
 from plugins.legs.sip.desk import SipDesk
@@ -74,6 +75,9 @@ class SipLeg:
         )
         side.desk = self._desk(Side.INTERNAL, side, lambda domain: inside.sessions)
         side.turns = self.outside.turns
+        if inside.user and inside.password is not None:
+            realms = frozenset([inside.realm] if inside.realm else map(str, config.gateway.domains))
+            side.authenticate(Credentials(inside.user, inside.password.text, realms))
         for domain in config.gateway.domains:
             target = inside.connect.of(domain)
             if target is not None:
