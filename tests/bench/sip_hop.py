@@ -27,6 +27,7 @@ from tests.bench.pki import Credentials
 from tests.bench.report import _legs
 from tests.bench.servers import PLAIN_SERVERS, Room
 from tests.bench.sip_peer import SipExchange, SipLine, answer, dial, header
+from tests.bench.sip_presence import RulesFanOut, start_presence_server
 from tests.bench.sip_servers import (
     CORP,
     GATEWAY,
@@ -210,6 +211,7 @@ class FanOut:
     measuring: Measuring
     pid: int
     asked: list[bytes] = field(factory=list)
+    beside: RulesFanOut | None = None
     inside: SipLine | None = None
     told: int = 0
 
@@ -242,6 +244,8 @@ class FanOut:
         self._publish(0)
         exchange.until(lambda: self.told >= WATCHERS, 20.0, f"{self.told} told")
         for number in range(1, rounds + 1):
+            if self.beside is not None:
+                self.measuring.note("kamailio PUBLISH in, by rules, NOTIFY out", self.beside.once(number))
             ends = time.monotonic() + ROUND_SECONDS
             exchange.until(lambda ends=ends: time.monotonic() > ends, 10.0, "time")  # type: ignore[misc]
             before, told = cpu_of_all(self.pid), self.told
@@ -361,7 +365,12 @@ def _measure(measuring: Measuring, options: argparse.Namespace, rates: list[floa
     exchange.lines.clear()
     if options.rounds:
         second = start_gateway(room, "fanout", SIP_INSIDE, SERVER_CORE, 8921, options.profile)
-        FanOut(measuring, second.pid).run(options.rounds)
+        fan_out = FanOut(measuring, second.pid)
+        if kamailio is not None:
+            rules = start_presence_server(room, SERVER_CORE)
+            fan_out.beside = RulesFanOut(exchange, rules.pid, RICH)
+            fan_out.beside.subscribe()
+        fan_out.run(options.rounds)
         _end(second)
     return _verdicts(measuring.results, plain)
 

@@ -31,7 +31,8 @@ WATCHERS = 200
 ROUND_SECONDS = 5.3
 NOTIFY = (
     "NOTIFY sip:gw.corp.example:5061 SIP/2.0\r\n"
-    "Via: SIP/2.0/TLS in.corp.example:5061;branch=z9hG4bKp{round}.{place}\r\nMax-Forwards: 69\r\nTo: {to}\r\nFrom: {sender};tag=far\r\nCall-ID: {call}\r\nCSeq: {number} NOTIFY\r\n"
+    "Via: SIP/2.0/TLS in.corp.example:5061;branch=z9hG4bKp{round}.{place}\r\n"
+    "Max-Forwards: 69\r\nTo: {to}\r\nFrom: {sender};tag=far\r\nCall-ID: {call}\r\nCSeq: {number} NOTIFY\r\n"
     "Contact: <sip:in.corp.example:5061;transport=tls>\r\nEvent: presence\r\n"
     "Subscription-State: active;expires=3500\r\nContent-Type: application/pidf+xml\r\n"
     "Content-Length: {length}\r\n\r\n{body}"

@@ -40,6 +40,7 @@ _USUAL_ADDR: Final = re.compile(rf"<([^<>]*)>(?:;tag=({_TOKEN}))?")
 """How nearly everybody writes From and To; read by the general rules it would mean the same."""
 _USUAL_VIA: Final = re.compile(
     rf"SIP/2\.0/(TLS|TCP|UDP) ([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)(?::([0-9]{{1,5}}))?;branch=({_TOKEN})"
+    r"(;alias)?(?:;received=([0-9.]+))?"
 )
 _CSEQ: Final = re.compile(rf"([0-9]+)[ \t]+({_TOKEN})")
 _MEDIA_TYPE: Final = re.compile(rf"({_TOKEN})[ \t]*/[ \t]*({_TOKEN})")
@@ -81,10 +82,15 @@ class Headers:
 
     def all(self, name: str) -> list[str]:
         """Gives every value of that name, lists split at their commas where RFC 3261 says that the header is a list."""
+        value = self.get(name)
+        if value is None:
+            return []
         key = header_key(name)
         values = [value for known, _, value in self._fields if known == key]
         if key not in LISTS:
             return values
+        if len(values) == 1 and "," not in value:
+            return values if value else []
         return [element for value in values for element in split_list(value)]
 
     def add(self, name: str, value: str) -> None:
@@ -106,6 +112,7 @@ class Headers:
     def set_first(self, name: str, value: str) -> None:
         """Puts a value in the place of the first one of a list that stands in one field or several."""
         key = header_key(name)
+        self._first = None
         for place, (known, written, old) in enumerate(self._fields):
             if known == key:
                 self._fields[place] = (key, written, ", ".join([value, *split_list(old)[1:]]))
@@ -374,7 +381,10 @@ def _via(text: str) -> Via:
     usual = _USUAL_VIA.fullmatch(text)
     if usual is not None:
         host, port = normal_host(usual[2], None), port_number(usual[3])
-        return Via(usual[1], host, port, (("branch", usual[4]),))
+        parameters: Parameters = (("branch", usual[4]),)
+        if usual[5]:
+            parameters = (*parameters, ("alias", ""))
+        return Via(usual[1], host, port, (*parameters, ("received", usual[6])) if usual[6] else parameters)
     found = _VIA.match(text)
     if found is None:
         raise SipSyntaxError("not a Via")

@@ -132,13 +132,11 @@ class Request(_Fields):
 
         Works for the request of a Malformed as well: what it copies is copied as it came.
         """
-        headers = Headers()
-        for value in self.headers.all("via"):
-            headers.add("Via", value)
-        for name in ("From", "To", "Call-ID", "CSeq"):
-            headers.add(name, self._needed(name))
+        fields = [("via", "Via", value) for value in self.headers.all("via")]
+        fields += [(name.lower(), name, self._needed(name)) for name in ("From", "To", "Call-ID", "CSeq")]
         if to_tag is not None and self._wants_tag():
-            headers.set("To", self._needed("To") + f";tag={to_tag}")
+            fields[-3] = ("to", "To", f"{self._needed('To')};tag={to_tag}")
+        headers = Headers.made_of(fields)
         timestamp = self.headers.get("timestamp")
         if status == 100 and timestamp is not None:
             headers.add("Timestamp", timestamp)

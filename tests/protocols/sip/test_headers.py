@@ -230,3 +230,33 @@ def test_nothing_else_is_raised(text: str) -> None:
         except SipSyntaxError:
             continue
     assert "".join(split_list(text)).count("a") == text.count("a")
+
+
+def test_what_has_been_looked_up_is_looked_up_again_after_every_change() -> None:
+    headers = Headers([("Via", "SIP/2.0/TLS a.example;branch=z9hG4bK1, SIP/2.0/TLS b.example;branch=z9hG4bK2")])
+    assert headers.get("Subject") is None
+    headers.add("Subject", "one")
+    assert headers.get("s") == "one"
+    headers.set("Subject", "two")
+    assert (headers.get("subject"), headers.all("Subject")) == ("two", ["two"])
+    headers.set_first("Via", "SIP/2.0/TLS c.example;branch=z9hG4bK1")
+    assert (headers.get("Via") or "").startswith("SIP/2.0/TLS c.example")
+    headers.remove("Subject")
+    assert (headers.get("Subject"), headers.all("Subject")) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        "SIP/2.0/TLS sip.partner.example:5061;branch=z9hG4bKa.1;alias;received=192.0.2.7",
+        "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa;received=192.0.2.8",
+        "SIP/2.0/TCP a.example.:5060;branch=z9hG4bKa",
+    ],
+)
+def test_the_short_way_of_reading_a_via_means_what_the_general_one_does(usual: str) -> None:
+    assert Via.parse(usual) == Via.parse(usual.replace(";branch", " ; branch"))
+
+
+@pytest.mark.parametrize("usual", ["<sip:bob@partner.example>;tag=a1", "<sip:bob@partner.example>", "<tel:+15550100>"])
+def test_the_short_way_of_reading_an_address_means_what_the_general_one_does(usual: str) -> None:
+    assert NameAddr.parse(usual) == NameAddr.parse(usual.replace(">", "> ") if ";" in usual else f"{usual} ")
