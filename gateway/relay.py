@@ -99,9 +99,12 @@ class Relay:
 
     def hand_over(self, envelope: Envelope, pair: Pair, content: Content) -> bool:
         """Addresses what the policy built as the other side knows the two, and hands it to the leg."""
-        outgoing = readdressed(envelope, pair, content)
+        return self.send(readdressed(envelope, pair, content), pair)
+
+    def send(self, outgoing: Envelope, pair: Pair) -> bool:
+        """Hands the leg an envelope that bears the names by which the other side knows the two."""
         partner = pair.facts.partner
-        leg = self._legs[partner.via if partner and envelope.side is Side.INTERNAL else self._inside]
+        leg = self._legs[partner.via if partner and outgoing.side is Side.INTERNAL else self._inside]
         return leg.deliver(outgoing)
 
     def refuse(self, envelope: Envelope, problem: Problem) -> None:

@@ -35,7 +35,8 @@ class Taps:
     @property
     def open(self) -> bool:
         """Says whether something that was recorded is not known yet to last."""
-        return any(promise.kept is None for promise in self._promised.values())
+        promised = self._promised
+        return bool(promised) and any(promise.kept is None for promise in promised.values())
 
     def when_lasting(self, call: Callable[[bool], None]) -> None:
         """Calls once it is known whether all that was recorded so far lasts: at once when nothing is open."""

@@ -11,6 +11,7 @@ from gateway.policy.verdict import Decision, Verdict
 from gateway.relay import Relay
 from gateway.taps import Taps
 
+_DELIVER = Decision.DELIVER
 _ALWAYS = frozenset({Field.AVAILABILITY})
 _SPEAK_BY_ABSENCE = frozenset({Field.SHOW, Field.IDLE})
 """Without them a person is plainly available and active: taking them away tells something new."""
@@ -33,6 +34,8 @@ class Telling:
         self._metrics = metrics
         self._now = now
         self._closed = False
+        self._news: tuple[PresenceDocument, Presence] | None = None
+        """What the last contact knew and what was new to him: many know the same and are told the same."""
         self._unrecorded: set[Pair] = set()
         """Pairs whose contact could not be told the present, because a required tap did not record it."""
 
@@ -78,12 +81,13 @@ class Telling:
         """
         if pair.facts.partner is None:
             return None
-        verdict, seen = self._judged(pair, presence)
+        envelope = _envelope(pair, presence)
+        verdict, seen = self._judged(pair, envelope)
         known = _known(pair)
         if seen == known and not again:
             pair.revoking_since = None
             return None
-        recorded = self._recorded(pair, presence, verdict)
+        recorded = self._recorded(pair, envelope, verdict)
         if len(seen) and not recorded:  # that nothing is seen any more is recorded as well, but never held back
             self._unrecorded.add(pair)
             if known == OFFLINE:
@@ -99,9 +103,10 @@ class Telling:
     def _while_held(self, pair: Pair, presence: Presence, again: bool) -> None:
         """Takes back at once what the contact may not see any more; the rest is looked up when its record lasts."""
         pair.held_again = pair.held_again or again
-        verdict, seen = self._judged(pair, presence)
+        envelope = _envelope(pair, presence)
+        verdict, seen = self._judged(pair, envelope)
         if self._remainder(pair, seen) is not None:
-            self._recorded(pair, presence, verdict)
+            self._recorded(pair, envelope, verdict)
             self._take_back(pair, seen)
 
     def _settled(self, pair: Pair, kept: bool) -> None:
@@ -116,7 +121,7 @@ class Telling:
                 self._go(pair, self._shown(pair, OFFLINE, again))
             return
         presence = Presence(self._presence_of(pair))
-        _, seen = self._judged(pair, presence)
+        _, seen = self._judged(pair, _envelope(pair, presence))
         if not seen.names <= recorded:
             self.disclose(pair, presence, again)
         elif seen == _known(pair) and not again:
@@ -124,12 +129,12 @@ class Telling:
         else:
             self._go(pair, self._shown(pair, seen, again))
 
-    def _judged(self, pair: Pair, presence: Presence) -> tuple[Verdict, PresenceDocument]:
-        verdict = self._relay.judge(_envelope(pair, presence), pair)
+    def _judged(self, pair: Pair, envelope: Envelope) -> tuple[Verdict, PresenceDocument]:
+        verdict = self._relay.judge(envelope, pair)
         return verdict, verdict.content.document if isinstance(verdict.content, Presence) else OFFLINE
 
-    def _recorded(self, pair: Pair, presence: Presence, verdict: Verdict) -> bool:
-        return self._relay.record(_envelope(pair, presence), pair, verdict).decision is Decision.DELIVER
+    def _recorded(self, pair: Pair, envelope: Envelope, verdict: Verdict) -> bool:
+        return self._relay.record(envelope, pair, verdict).decision is _DELIVER
 
     def _remainder(self, pair: Pair, seen: PresenceDocument) -> PresenceDocument | None:
         """Gives what remains of what a contact knows when all that he loses is taken back; None when he loses nothing.
@@ -155,10 +160,15 @@ class Telling:
             return Presence(seen)
         if pair.revoking_since is not None and known.names <= seen.names:
             pair.revoking_since = None
-        return Presence(seen, changed=known.names | seen.names | _ALWAYS if again else known.differing(seen))
+        if again:
+            return Presence(seen, changed=known.names | seen.names | _ALWAYS)
+        news = self._news
+        if news is None or news[0] is not known or news[1].document is not seen:
+            news = self._news = (known, Presence(seen, changed=known.differing(seen)))
+        return news[1]
 
     def _go(self, pair: Pair, shown: Presence) -> None:
-        if self._relay.hand_over(_envelope(pair, shown), pair, shown):
+        if self._relay.send(_envelope(pair, shown), pair):
             self._told(pair, shown)
         else:
             pair.waiting = True

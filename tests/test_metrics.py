@@ -1,4 +1,5 @@
 import pytest
+from attrs import evolve
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -225,3 +226,30 @@ def test_bounces_limits_and_revocations(metrics):
     assert metrics.limited("partner.example", "stanzas").value == 1
     assert metrics.limited(OTHER, "subscriptions").value == 1
     assert metrics.revoke_seconds().sum == 0.02
+
+
+def test_one_verdict_is_counted_for_each_partner_side_and_kind_of_content() -> None:
+    """The cells of the last decision are at hand; they count for that decision only, and not after a reload."""
+    metrics, ally = (
+        Metrics(["partner.example", "ally.example"], levels=["public"]),
+        evolve(PARTNER, name="ally.example"),
+    )
+    verdict = Verdict(Decision.DELIVER, Reason.ALLOWED, "public", sent=frozenset({Field.SHOW}))
+    here = Envelope(ALICE, BOB, Presence(OFFLINE), Side.INTERNAL)
+    inward = Envelope(BOB, ALICE, Presence(OFFLINE), Side.EXTERNAL)
+    for envelope, partner in ((here, PARTNER), (here, PARTNER), (here, ally), (inward, ally), (here, PARTNER)):
+        metrics.decided(envelope, partner, verdict)
+    metrics.decided(Envelope(ALICE, BOB, Message(MessageKind.CHAT), Side.INTERNAL), PARTNER, verdict)
+    updates = metrics.presence_updates
+    assert [
+        updates(*of).value for of in (("partner.example", "out"), ("ally.example", "out"), ("ally.example", "in"))
+    ] == [
+        3,
+        1,
+        1,
+    ]
+    assert metrics.messages("partner.example", "out", "accepted").value == 1
+    assert metrics.fields("partner.example", Field.SHOW, "sent").value == 4
+    metrics.configure(["ally.example"], levels=["public"])
+    metrics.decided(Envelope(ALICE, BOB, Message(MessageKind.CHAT), Side.INTERNAL), PARTNER, verdict)
+    assert metrics.messages(OTHER, "out", "accepted").value == 1

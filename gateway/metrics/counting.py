@@ -67,20 +67,34 @@ class Metrics(Rows):
         super().configure(partners, domains, levels)
         self._decided: dict[tuple[object, ...], tuple[Counter, ...]] = {}
         self._shown: dict[tuple[object, ...], tuple[Counter, ...]] = {}
+        self._before: tuple[object, object, object, object] | None = None
+        self._cells: tuple[Counter, ...] = ()
 
     def decided(self, envelope: Judged, partner: Named | None, verdict: Decided) -> None:
         """Counts one decision, and field by field what it lets out (about 1 microsecond, 3 with fields)."""
-        name = None if partner is None else partner.name
-        kind = type(envelope.content)
-        key = (name, kind, envelope.side, verdict.decision, verdict.reason, verdict.level)
+        kind, side, before = envelope.content.__class__, envelope.side, self._before
+        if (
+            before is None
+            or before[0] is not verdict
+            or before[1] is not partner
+            or before[2] is not kind
+            or before[3] is not side
+        ):
+            self._cells = self._cells_of(kind, side, None if partner is None else partner.name, verdict)
+            self._before = (verdict, partner, kind, side)
+        for cell in self._cells:
+            cell.value += 1
+
+    def _cells_of(self, kind: type, side: Enum, partner: str | None, verdict: Decided) -> tuple[Counter, ...]:
+        key = (partner, kind, side, verdict.decision, verdict.reason, verdict.level)
         cells = self._decided.get(key)
         if cells is None:
-            cells = self._decided[key] = self._decision_cells(name, kind.__name__.lower(), envelope, verdict)
-        for cell in cells:
-            cell.value += 1
-        if verdict.sent or verdict.withheld:
-            self._count_fields(name, verdict.sent, "sent")
-            self._count_fields(name, frozenset(verdict.withheld), "withheld")
+            cells = self._decided[key] = self._decision_cells(partner, kind.__name__.lower(), side, verdict)
+        if verdict.sent:
+            cells += self._field_cells(partner, verdict.sent, "sent")
+        if verdict.withheld:
+            cells += self._field_cells(partner, frozenset(verdict.withheld), "withheld")
+        return cells
 
     def bounced(self, partner: Named | None, problem: Enum) -> None:
         """Counts one error reply."""
@@ -94,10 +108,8 @@ class Metrics(Rows):
         """Takes the time from a change that takes something away to the presence that says so, in seconds."""
         self.revoke_seconds().observe(seconds)
 
-    def _decision_cells(
-        self, partner: str | None, kind: str, envelope: Judged, verdict: Decided
-    ) -> tuple[Counter, ...]:
-        direction, decision = _DIRECTION[envelope.side.value], str(verdict.decision.value)
+    def _decision_cells(self, partner: str | None, kind: str, side: Enum, verdict: Decided) -> tuple[Counter, ...]:
+        direction, decision = _DIRECTION[side.value], str(verdict.decision.value)
         cells = [self.decisions(partner, kind, verdict.level, decision, verdict.reason)]
         if kind == "message":
             cells.append(self.messages(partner, direction, _OUTCOME[decision]))
@@ -105,15 +117,14 @@ class Metrics(Rows):
             cells.append(self.presence_updates(partner, direction))
         return tuple(cells)
 
-    def _count_fields(self, partner: str | None, names: frozenset[Any], action: str) -> None:
+    def _field_cells(self, partner: str | None, names: frozenset[Any], action: str) -> tuple[Counter, ...]:
         key = (partner, names, action)
         cells = self._shown.get(key)
         if cells is None:
             if len(self._shown) >= _MOST_PATTERNS:
                 self._shown.clear()
             cells = self._shown[key] = tuple(self.fields(partner, name, action) for name in names)
-        for cell in cells:
-            cell.value += 1
+        return cells
 
 
 _MOST_PATTERNS = 10_000

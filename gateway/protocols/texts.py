@@ -18,7 +18,7 @@ def text_of(element: Element) -> str:
     children = element.children
     if len(children) == 1:
         only = children[0]
-        return only if only.__class__ is str else ""  # type: ignore[return-value]
+        return only if only.__class__ is str else ""
     return element.text
 
 

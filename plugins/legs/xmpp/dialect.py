@@ -14,29 +14,14 @@ from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Subscription
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer
-from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity, caps_of
+from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity
 from gateway.protocols.xmpp.stanzas.errors import Malformed, bounce_of, write_bounce, write_malformed
 from gateway.protocols.xmpp.stanzas.messages import read_message, write_message
 from gateway.protocols.xmpp.stanzas.presences import PresenceReading, ReadPresence, write_presence, write_subscription
-from gateway.protocols.xmpp.stanzas.published import PublishedEvent, write_event
+from gateway.protocols.xmpp.stanzas.published import PublishedEvent
 from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
 from plugins.legs.xmpp.client_kinds import ClientKinds
-
-IN_STANZA = frozenset(
-    {
-        Field.AVAILABILITY,
-        Field.SHOW,
-        Field.NOTE,
-        Field.IDLE,
-        Field.LAST_ACTIVE,
-        Field.DISPLAY_NAME,
-        Field.PHOTO,
-        Field.CAPABILITIES,
-        Field.DEVICE,
-    }
-)
-"""Fields that a presence stanza itself carries; the other fields of presence go as PEP events."""
-IN_EVENTS = (Field.ACTIVITY, Field.MOOD, Field.LOCATION)
+from plugins.legs.xmpp.outward import OutwardPresence
 
 GATEWAY_DISCO = Disco(
     (Identity("gateway", "xmpp"), Identity("server", "im")), ("http://jabber.org/protocol/disco#info", "urn:xmpp:ping")
@@ -149,13 +134,17 @@ class OutsideDialect(Dialect):
 
     side = Side.EXTERNAL
 
+    def __init__(self, house: Any, now: Callable[[], float], say: Send, metrics: Any) -> None:
+        super().__init__(house, now, say, metrics)
+        self._presence_out = OutwardPresence()
+
     def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
         """Gives the stanzas that carry an envelope to a partner; '' when there is nothing to say."""
         content = envelope.content
         if isinstance(content, Message):
             return write_message(content, sender, recipient)
         if isinstance(content, Presence):
-            return outward_presence(content, sender, recipient)
+            return self._presence_out.write(content, sender, recipient)
         return _write_other(content, sender, recipient, self.now())
 
 
@@ -242,28 +231,6 @@ class InsideDialect(Dialect):
 
 def _nobody_asked(local: str, remote: str) -> None:
     """Is where the answer to a ping goes while no face has asked to be told."""
-
-
-def outward_presence(presence: Presence, sender: str, recipient: str) -> str:
-    """Writes presence to a partner: the stanza, and an event for each published item that has changed (XEP-0163).
-
-    When it is not known what he was told, what is not there is withdrawn: he may have been told it before a restart.
-    """
-    document, changed = presence.document, presence.changed
-    text = ""
-    if changed is None or not IN_STANZA.isdisjoint(changed):
-        gone = changed is None or Field.PHOTO in changed
-        caps = (
-            caps_of(document[Field.CAPABILITIES], document.get(Field.DEVICE))
-            if Field.CAPABILITIES in document
-            else None
-        )
-        text = write_presence(document, sender, recipient, photo_gone=gone, caps=caps)
-    bare = sender.partition("/")[0]
-    for name in IN_EVENTS:
-        if changed is None or name in changed:
-            text += write_event(name, document, bare, recipient)
-    return text
 
 
 def _write_other(content: Any, sender: str, recipient: str, now: float) -> str:

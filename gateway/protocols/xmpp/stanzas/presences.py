@@ -130,14 +130,21 @@ def write_presence(
     out = f"<presence from='{escape_attribute(sender)}' to='{escape_attribute(recipient)}'"
     if id:
         out += f" id='{escape_attribute(clean_id(id))}'" if clean_id(id) else ""
+    return out + write_said(document, caps=caps, priority=priority, photo_gone=photo_gone)
+
+
+def write_said(
+    document: PresenceDocument, *, caps: Caps | None = None, priority: int = 0, photo_gone: bool = False
+) -> str:
+    """Writes what follows the addresses in a presence stanza: what it says to whomever it goes."""
     if _AVAILABILITY not in document:
-        return out + " type='unavailable'/>"
+        return " type='unavailable'/>"
     inside = _write_fields(document, priority)
     if photo_gone and _PHOTO not in document:
         inside += _PHOTO_GONE
     if caps is not None:
         inside += write_caps(caps)
-    return f"{out}>{inside}</presence>" if inside else out + "/>"
+    return f">{inside}</presence>" if inside else "/>"
 
 
 def write_subscription(subscription: Subscription, sender: str, recipient: str) -> str:
