@@ -27,6 +27,7 @@ from gateway.config.values import Domain
 from gateway.model.presence import Field
 from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, MemberKind, Origin
 from gateway.policy.partners import Lock, Partners
+from gateway.policy.settings import Rule
 from gateway.policy.walls import Right, Wall
 
 MAX_RANK = STANDARD["blocked"].rank
@@ -61,6 +62,7 @@ class Config:
     """By the partner's name."""
     right: Right
     walls: tuple[Wall, ...]
+    settings: tuple[Rule, ...]
     groups: Groups
     echo: Echo
     directories: tuple[Directories, ...] = ()
@@ -187,6 +189,8 @@ class Builder:
                 self._reading.refuse(("inside", "connect"), f"[inside] connect says nothing about {name}")
         if inside.ca.nobody and not inside.pins:
             self._reading.refuse(("inside", "ca"), '[inside] ca = "none" needs pins')
+        if isinstance(inside, InsideSip) and bool(inside.user) != (inside.password is not None):
+            self._reading.refuse(("inside", "user"), "[inside] user and password belong together")
 
     def _not_ours(self, path: TomlPath, what: str) -> None:
         self._reading.refuse(path, f"{what}: not one of our domains ({', '.join(self.own)})")

@@ -12,6 +12,7 @@ from gateway.config.reading import toml
 from gateway.config.values import Endpoint, Nameserver, Secret
 from gateway.policy.access_level import Assignment
 from gateway.policy.partners import Lock
+from gateway.policy.settings import Rule
 from gateway.policy.walls import Wall
 
 WIDTH = 1000
@@ -41,6 +42,7 @@ def changes(old: Config, new: Config) -> list[str]:
         *_tables("level", old.levels, new.levels),
         *_tables("directory", _directories(old), _directories(new)),
         *_sets("lock", map(_lock, old.locks), map(_lock, new.locks)),
+        *_sets("setting", map(_rule, old.settings), map(_rule, new.settings)),
         *_sets("wall", map(_wall, old.walls), map(_wall, new.walls)),
         *_sets("group member", _members(old), _members(new)),
         *_sets("assignment", map(_assignment, old.assignments), map(_assignment, new.assignments)),
@@ -114,6 +116,11 @@ def _sets(kind: str, old: Iterator[str], new: Iterator[str]) -> Iterator[str]:
 
 def _lock(lock: Lock) -> str:
     return f"{lock.field.value} for {lock.partner or 'everybody'}"
+
+
+def _rule(rule: Rule) -> str:
+    whom = rule.partner or (f"group {rule.group}" if rule.group else "everybody")
+    return f"{rule.subject.value} {'on' if rule.on else 'off'} for {whom}{', locked' if rule.locked else ''}"
 
 
 def _wall(wall: Wall) -> str:

@@ -128,6 +128,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         contracts=built.contracts,
         right=built.right,
         walls=built.walls,
+        settings=built.settings,
         groups=file.groups,
         echo=file.echo,
         directories=file.directory,

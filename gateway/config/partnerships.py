@@ -15,6 +15,7 @@ from gateway.model.presence import FIELD_ORDER, Field
 from gateway.policy.access_level import AccessLevel
 from gateway.policy.domains import Domains
 from gateway.policy.partners import Discovery, Lock, Partner, Partners, Rates
+from gateway.policy.settings import Rule
 from gateway.policy.walls import Right, Wall
 
 _Section = TypeVar("_Section")
@@ -79,6 +80,7 @@ class Built:
     locks: tuple[Lock, ...]
     right: Right
     walls: tuple[Wall, ...]
+    settings: tuple[Rule, ...]
 
 
 @define(eq=False)
@@ -117,6 +119,7 @@ class PartnerBuilder:
             locks=tuple(locks),
             right=Right(self._file.federation.people, self._file.federation.barred),
             walls=tuple(Wall(each.group or "", each.partner or "", each.modalities) for each in self._file.wall),
+            settings=self._settings(owners),
         )
 
     def _all(self) -> Partners:
@@ -155,6 +158,20 @@ class PartnerBuilder:
             if wall.partner is not None and wall.partner not in owners:
                 path: TomlPath = ("wall", index, "partner")
                 self._reading.refuse(path, f"[[wall]] partner = {shown(wall.partner)}: no [[partner]] has this domain")
+
+    def _settings(self, owners: Mapping[str, str]) -> tuple[Rule, ...]:
+        found: list[Rule] = []
+        for index, each in enumerate(self._file.setting):
+            if each.partner is not None and each.partner not in owners:
+                path: TomlPath = ("setting", index, "partner")
+                self._reading.refuse(
+                    path, f"[[setting]] partner = {shown(each.partner)}: no [[partner]] has this domain"
+                )
+            found += [
+                Rule(about, each.on, each.partner or "", each.group or "", each.locked)
+                for about in sorted(each.of, key=lambda about: about.value)
+            ]
+        return tuple(found)
 
     def _check_lists(self) -> None:
         federation = self._file.federation

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import directories, federation, legs, recording, sections
+from gateway.config import directories, federation, legs, recording, sections, settings
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -48,6 +48,7 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[federation]", federation.Federation, True),
     ("[discovery]", federation.Discovering, True),
     ("[[wall]]", federation.Walled, False),
+    ("[[setting]]", settings.Switched, False),
     ("[echo]", federation.Echo, True),
     ("[[directory]]", directories.DirectoryFile, False),
     ("[[directory]]", directories.DirectoryLdap, False),

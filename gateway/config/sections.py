@@ -10,6 +10,7 @@ from gateway.config.directories import Directories
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership, Walled
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.recording import LedgerTerms
+from gateway.config.settings import Switched
 from gateway.config.values import (
     Domain,
     Endpoint,
@@ -205,6 +206,7 @@ class File:
     discovery: Discovering = field(factory=Discovering)
     groups: Groups = Groups()
     wall: tuple[Walled, ...] = ()
+    setting: tuple[Switched, ...] = ()
     echo: Echo = field(factory=Echo)
     directory: tuple[Directories, ...] = ()
     limits: Limits = field(factory=Limits)

@@ -10,6 +10,7 @@ from gateway.model.presence import Field, PresenceDocument
 from gateway.policy.access_level import BLOCKED, AccessLevel, Assignment, MemberKind, Origin
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.partners import Lock, Modality, Partner
+from gateway.policy.precedence import Layer
 from gateway.policy.verdict import Reason
 
 
@@ -80,6 +81,7 @@ def _steps(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Step
         Step("right", _right_finding(facts)),
         Step("wall", _wall_finding(facts)),
         Step("lock", _lock_finding(facts, field)),
+        Step("setting", _setting_finding(facts, field)),
         Step("published", _published_finding(document, field)),
         Step("level", f"{_level_source(facts)}; {_names(facts.level.name, field, facts.level.fields)}"),
         Step("ceiling", _ceiling_finding(facts.partner, field)),
@@ -122,6 +124,21 @@ def _lock_finding(facts: Facts, field: Field) -> str:
     return f"{field.value} is locked for {' and '.join(lock.partner or 'all partners' for lock in locks)}"
 
 
+_REFUSERS: Mapping[Layer, str] = {
+    Layer.ADMINISTRATOR: "the administrator",
+    Layer.PARTNER: "the administrator, for this partner",
+    Layer.GROUP: "the administrator, for a group that the person is in or may be in",
+    Layer.PERSON: "the person",
+}
+
+
+def _setting_finding(facts: Facts, field: Field) -> str:
+    found = facts.refusal(field)
+    if found is None:
+        return f"nobody has switched {field.value} off"
+    return f"{field.value} is switched off by {_REFUSERS[found.layer]}{', locked' if found.locked else ''}"
+
+
 def _published_finding(document: PresenceDocument, field: Field) -> str:
     if field not in document:
         return f"{field.value} is not published"
@@ -160,6 +177,7 @@ def _advice(
     if facts.partner is None:
         return _PARTNER_ADVICE.get(facts.barrier, "none: his domain belongs to no partner; add it to a partner")
     changes = [*_right_changes(facts), *_partner_changes(facts.partner, field), *_lock_changes(facts, field)]
+    changes += _setting_changes(facts, field)
     level = _level_change(facts, field, levels, contact)
     if level is not None:
         changes.append(level)
@@ -196,6 +214,14 @@ def _partner_changes(partner: Partner, field: Field) -> list[str]:
 
 def _lock_changes(facts: Facts, field: Field) -> list[str]:
     return [f"remove the lock of {name.value}" for name in _needed(field) if _locks(facts, name)]
+
+
+def _setting_changes(facts: Facts, field: Field) -> list[str]:
+    changes = []
+    for found in filter(None, map(facts.refusal, _needed(field))):
+        whose = "a [[setting]]" if found.locked or found.layer is not Layer.PERSON else "the person"
+        changes.append(f"{whose} switches {found.subject.value} on")
+    return changes
 
 
 def _person_changes(document: PresenceDocument, field: Field) -> list[str]:

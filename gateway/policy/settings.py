@@ -40,7 +40,7 @@ def subject(name: str) -> Subject:
 
 @frozen
 class Rule:
-    """Is a setting that the administrator makes: for everybody, for a partner, or for a group of our people."""
+    """Is a setting that the administrator makes: for everybody, for a partner, for a group of our people, or both."""
 
     subject: Subject
     on: bool
@@ -52,9 +52,9 @@ class Rule:
     @property
     def layer(self) -> Layer:
         """Gives the layer for which it is made."""
-        if self.partner:
-            return Layer.PARTNER
-        return Layer.GROUP if self.group else Layer.ADMINISTRATOR
+        if self.group:
+            return Layer.GROUP
+        return Layer.PARTNER if self.partner else Layer.ADMINISTRATOR
 
     def concerns(self, groups: frozenset[str] | None, partner: Partner) -> bool:
         """Says whether it is about a person who is in these groups (None: not known yet), and this partner.

@@ -119,6 +119,7 @@ def test_steps_stand_in_order_and_show_no_value(facts: Facts, document: Presence
         "right",
         "wall",
         "lock",
+        "setting",
         "published",
         "level",
         "ceiling",

@@ -1,0 +1,44 @@
+"""The [[setting]] tables: what may leave by default or is locked, for everybody, a partner or a group."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from gateway.config.describing import says
+from gateway.config.federation import Insider
+from gateway.config.values import Domain, Place, Refused, nearest, text_of
+from gateway.model.presence import Field
+from gateway.policy.settings import Feature, Subject
+from gateway.policy.settings import subject as subject_of
+
+
+@frozen(kw_only=True)
+class Switched:
+    """What may leave or not. People may change it for themselves unless it is locked; to hide more is always theirs."""
+
+    of: frozenset[Subject] = field(
+        metadata=says("Fields, and the features typing, receipts, queries.", '["phone.mobile", "typing"]')
+    )
+    on: bool = field(metadata=says("Whether they may leave.", "false"))
+    group: Insider | None = field(
+        default=None, metadata=says("A group of our people; default: all of them.", '"board"')
+    )
+    partner: Domain | None = field(
+        default=None, metadata=says("The partner; default: all partners.", '"partner.example"')
+    )
+    locked: bool = field(default=False, metadata=says("Whether nobody below may change it."))
+
+
+def subject(value: object, place: Place) -> Subject:
+    """Reads the name of a field or feature."""
+    text = text_of(value)
+    try:
+        return subject_of(text)
+    except ValueError:
+        names = [each.value for kind in (Field, Feature) for each in kind]
+        raise Refused("is neither a field nor a feature", nearest(text, names)) from None
+
+
+READERS: Mapping[Any, Callable[[object, Place], Any]] = {Subject: subject}
+"""How the kinds of value that only these sections have are read; each raises Refused."""
