@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from attrs import define, field, frozen
@@ -105,9 +105,8 @@ class Subscriber:
             known.refresh_at = min(known.refresh_at or known.expires_at, now + within * self.station.jitter())
             self._arm(known)
 
-    def keys(self) -> list[SubscriptionKey]:
-        """Gives all subscriptions."""
-        return list(self._all)
+    def __iter__(self) -> Iterator[SubscriptionKey]:
+        return iter(list(self._all))
 
     def notify_received(self, transaction: int | None, request: Request, now: float) -> list[SubscriberEvent]:
         """Answers a NOTIFY and tells what it says; BENOTIFY has no transaction and gets no answer."""

@@ -11,6 +11,7 @@ from gateway.model.presence import OFFLINE, Presence
 from gateway.model.subscription import Ask, Subscription
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.faults import SipSyntaxError
+from gateway.protocols.sip.pager import Delivered, Undelivered
 from gateway.protocols.sip.subscribing import Active, SubscriptionKey, Terminated
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
 from gateway.protocols.sip.watching import WatcherAsks, WatcherGone
@@ -19,11 +20,14 @@ from plugins.legs.sip.conversations import Conversations
 from plugins.legs.sip.heard import Heard
 from plugins.legs.sip.naming import person
 from plugins.legs.sip.post import Post
+from plugins.legs.sip.reach import Probe
 from plugins.legs.sip.terms import Terms, usual
 from plugins.legs.sip.watchers import Watchers
 
 log = Log("sip")
 
+REFRESH_SECONDS = 5.0
+"""Within how long all subscriptions to a server that is back are refreshed, none at the same time as another."""
 OURSELVES = frozenset({"unsubscribed", "fetched"})
 """Reasons for the end of a subscription that we have wanted ourselves."""
 REFUSALS = frozenset({"rejected", "403", "603"})
@@ -50,6 +54,8 @@ class SipDesk:
         self._agent = agent
         self._reactor = reactor
         self._now = now
+        self.probed: Callable[[Probe, Delivered | Undelivered], None] = lambda probe, outcome: None
+        """Takes the end of an OPTIONS."""
         self._heard = Heard(now)
         self._containers = ocs.Containers(now)
         conversations = Conversations(secret, side is Side.EXTERNAL, now)
@@ -120,8 +126,20 @@ class SipDesk:
             self._active(event)
         elif isinstance(event, Terminated):
             self._terminated(event)
+        elif isinstance(event, Delivered | Undelivered) and isinstance(event.handle, Probe):
+            self.probed(event.handle, event)
         else:
             self._post.happened(event)
+
+    def lost(self, domain: str) -> None:
+        """Forgets what people of a domain have shown: nothing is heard of them any more."""
+        self._heard.forget_domain(domain)
+
+    def back(self, domain: str) -> None:
+        """Asks again for all that is shown by people of a domain: its server may have lost our subscriptions."""
+        for key in self._agent.subscriber:
+            if person(key.presentity).domain == domain:
+                self._agent.subscriber.refresh(key, self._reactor.seconds(), REFRESH_SECONDS)
 
     def watcher(self, presentity: str, watcher: str) -> int:
         """Gives the status with which a new subscription is answered: the blocked are admitted and shown nothing."""

@@ -82,6 +82,13 @@ class Heard:
         """Gives the fields of the latest document that are no presence, as telephone numbers; None: no longer there."""
         return self._cards.get(key, {})
 
+    def forget_domain(self, domain: str) -> list[SubscriptionKey]:
+        """Drops what people of a domain have shown, and gives the subscriptions to them."""
+        gone = [key for key in self._known if person(key.presentity).domain == domain]
+        for key in gone:
+            self.forget(key)
+        return gone
+
     def forget(self, key: SubscriptionKey) -> list[str]:
         """Drops a subscription and gives the resources that were there."""
         self._cards.pop(key, None)

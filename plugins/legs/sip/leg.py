@@ -18,10 +18,12 @@ from gateway.model.presence import Field, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.pidf import CARRIED
 from gateway.protocols.sip.digest import Credentials
+from gateway.protocols.sip.uri import SipUri
 from gateway.transport.places import Resolvers
 from gateway.transport.resolver import SIP
 from plugins.legs.sip.desk import SipDesk
 from plugins.legs.sip.hosts import InsideSipHost, OutsideSipHost
+from plugins.legs.sip.reach import Probe, Reach
 from plugins.legs.sip.side import SipSide
 from plugins.legs.sip.terms import Terms, usual
 
@@ -87,9 +89,38 @@ class SipLeg:
     def _desk(self, side: Side, place: SipSide, prefers_sessions: Any) -> SipDesk:
         house, now = self._surroundings.house, self._surroundings.now
         secret = self._surroundings.secret("sip-conversations")
-        return SipDesk(
+        desk = SipDesk(
             side, house, place.agent, self._reactor, now, prefers_sessions, terms=self._terms_of, secret=secret
         )
+        place.reach = self._reach(side, place, desk)
+        desk.probed = place.reach.ended
+        return desk
+
+    def _reach(self, side: Side, place: SipSide, desk: SipDesk) -> Reach:
+        """Watches over the peers of a side: `remote` is a partner's domain, or one of ours inside."""
+        house, limits, outside = self._surroundings.house, self._config.limits, side is Side.EXTERNAL
+        ours = [str(domain) for domain in self._config.gateway.domains]
+        locals_ = ours if outside else [""]
+
+        def ask(remote: str, probe: Probe) -> None:
+            if not place.host.speaks_with(remote):
+                reach.forget(remote)
+                return
+            sender = ours[0] if outside else str(SipUri.parse(place.agent.station.contact).host)
+            place.agent.probe(f"sip:{sender}", f"sip:{remote}", probe, self._reactor.seconds())
+
+        def lost(remote: str) -> None:
+            desk.lost(remote)
+            for local in locals_:
+                house.link_lost(local, remote)
+
+        def back(remote: str, was_lost: bool) -> None:
+            desk.back(remote)
+            for local in locals_ if was_lost else ():
+                house.link_restored(local, remote)
+
+        reach = Reach(ask, lost, back, self._reactor.seconds, limits.ping_seconds, limits.presence_seconds)
+        return reach
 
     def _terms_of(self, domain: str) -> Terms:
         """Says how SIP is spoken with people of a domain; with our own, as with anybody."""

@@ -20,6 +20,7 @@ from gateway.transport.listener import Listener
 from gateway.transport.places import Place
 from plugins.legs.sip.flows import DatagramSocket, Flow, StreamFlow
 from plugins.legs.sip.hosts import SipHost
+from plugins.legs.sip.reach import Reach
 from plugins.legs.sip.turns import Turns
 from plugins.legs.sip.ways import Ways
 
@@ -69,6 +70,8 @@ class SipSide:
         self.agent = UserAgent(station, _Admission(self))
         self.turns = Turns(self.reactor)
         """Shared by the sides of a leg."""
+        self.reach: Reach | None = None
+        """Knows which peers are silent."""
         self._listeners: list[Listener] = []
         self._port: Any = None
         self._alarm: Any = None
@@ -113,6 +116,8 @@ class SipSide:
     def received(self, message: Request | Response, flow: Flow) -> None:
         """Takes one message from a flow."""
         self.turns.mark(self)
+        if self.reach is not None:
+            self.reach.received(message, flow)
         if isinstance(message, Request) and isinstance(flow, StreamFlow):
             self.ways.offered(message, flow)
         for event in self.agent.received(message, flow, flow.certified, self.reactor.seconds()):
@@ -126,6 +131,8 @@ class SipSide:
         """Takes note that a flow has ended: what waited on it has failed."""
         if isinstance(flow, StreamFlow):
             self.ways.lost(flow)
+            if self.reach is not None and flow.domain:
+                self.reach.suspect(flow.domain)
         self._tell(self.agent.flow_lost(flow, self.reactor.seconds()))
 
     async def places(self, flow: StreamFlow) -> list[Place]:
@@ -198,6 +205,9 @@ class SipSide:
         now = self.reactor.seconds()
         for flow in self.ways:
             flow.look(now)
+        if self.reach is not None:
+            self.reach.tick()
+            self.turn()
 
     async def stop(self) -> None:
         """Closes every door."""
