@@ -123,7 +123,9 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     peers = Peers()
     peers.once(0)
-    gc.collect(), gc.freeze(), gc.set_threshold(NEW_OBJECTS)  # as the daemon does
+    gc.collect()  # as the daemon does
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
     profile = cProfile.Profile()
     if options.profile:
         profile.enable()

@@ -36,11 +36,11 @@ _VIA: Final = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?))"
     r"(?:[ \t]*:[ \t]*(?P<port>[0-9]{1,5}))?"
 )
-_USUAL_ADDR: Final = re.compile(rf"<([^<>]*)>(?:;tag=({_TOKEN}))?")
+_USUAL_ADDR: Final = re.compile(rf'(?:"([^"\\]*)" )?<([^<>]*)>(?:;tag=({_TOKEN}))?')
 """How nearly everybody writes From and To; read by the general rules it would mean the same."""
 _USUAL_VIA: Final = re.compile(
     rf"SIP/2\.0/(TLS|TCP|UDP) ([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)(?::([0-9]{{1,5}}))?;branch=({_TOKEN})"
-    r"(;alias)?(?:;received=([0-9.]+))?"
+    r"((?:;(?:alias|rport(?:=[0-9]{1,5})?|received=[0-9.]+))*)"
 )
 _CSEQ: Final = re.compile(rf"([0-9]+)[ \t]+({_TOKEN})")
 _MEDIA_TYPE: Final = re.compile(rf"({_TOKEN})[ \t]*/[ \t]*({_TOKEN})")
@@ -360,7 +360,7 @@ _NAMES: Final = _spellings()
 def _name_addr(text: str) -> NameAddr:
     usual = _USUAL_ADDR.fullmatch(text)
     if usual is not None:
-        return NameAddr("", SipUri.parse(usual[1]), (("tag", usual[2]),) if usual[2] else ())
+        return NameAddr(usual[1] or "", SipUri.parse(usual[2]), (("tag", usual[3]),) if usual[3] else ())
     found = _NAME_ADDR.match(text)
     if found is None:
         return _addr_spec(text)
@@ -381,10 +381,9 @@ def _via(text: str) -> Via:
     usual = _USUAL_VIA.fullmatch(text)
     if usual is not None:
         host, port = normal_host(usual[2], None), port_number(usual[3])
-        parameters: Parameters = (("branch", usual[4]),)
-        if usual[5]:
-            parameters = (*parameters, ("alias", ""))
-        return Via(usual[1], host, port, (*parameters, ("received", usual[6])) if usual[6] else parameters)
+        rest = [(name, value) for name, _, value in (each.partition("=") for each in usual[5].split(";")[1:])]
+        if len(dict(rest)) == len(rest):
+            return Via(usual[1], host, port, (("branch", usual[4]), *rest))
     found = _VIA.match(text)
     if found is None:
         raise SipSyntaxError("not a Via")

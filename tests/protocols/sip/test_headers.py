@@ -251,12 +251,27 @@ def test_what_has_been_looked_up_is_looked_up_again_after_every_change() -> None
         "SIP/2.0/TLS sip.partner.example:5061;branch=z9hG4bKa.1;alias;received=192.0.2.7",
         "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa;received=192.0.2.8",
         "SIP/2.0/TCP a.example.:5060;branch=z9hG4bKa",
+        "SIP/2.0/TLS 192.0.2.7:5061;branch=z9hG4bKa;rport=5061;received=192.0.2.9",
+        "SIP/2.0/UDP 192.0.2.7:5061;branch=z9hG4bKa;rport",
     ],
 )
 def test_the_short_way_of_reading_a_via_means_what_the_general_one_does(usual: str) -> None:
     assert Via.parse(usual) == Via.parse(usual.replace(";branch", " ; branch"))
 
 
-@pytest.mark.parametrize("usual", ["<sip:bob@partner.example>;tag=a1", "<sip:bob@partner.example>", "<tel:+15550100>"])
+@pytest.mark.parametrize(
+    "usual",
+    [
+        "<sip:bob@partner.example>;tag=a1",
+        "<sip:bob@partner.example>",
+        "<tel:+15550100>",
+        '"Bob B." <sip:bob@partner.example>;tag=a1',
+    ],
+)
 def test_the_short_way_of_reading_an_address_means_what_the_general_one_does(usual: str) -> None:
     assert NameAddr.parse(usual) == NameAddr.parse(usual.replace(">", "> ") if ";" in usual else f"{usual} ")
+
+
+def test_a_via_in_which_a_parameter_stands_twice_is_none_however_it_is_read() -> None:
+    with pytest.raises(SipSyntaxError):
+        Via.parse("SIP/2.0/TLS a.example;branch=z9hG4bKa;alias;alias")
