@@ -7,6 +7,7 @@ from attrs import field, frozen
 from gateway.model.address import Address
 from gateway.model.message import Message
 from gateway.model.presence import Presence
+from gateway.model.sealed import sealed
 from gateway.model.subscription import Subscription
 
 
@@ -93,7 +94,7 @@ class Answer:
 Content = Message | Presence | Subscription | Bounce | Query | Answer
 
 
-@frozen
+@sealed
 class Envelope:
     """Says who says what to whom, and from which side it came."""
 

@@ -5,6 +5,7 @@ from enum import Enum
 from attrs import field, frozen
 
 from gateway.model.presence import Texts
+from gateway.model.sealed import sealed
 
 
 class MessageKind(Enum):
@@ -51,7 +52,7 @@ class Hop:
     """How many gateways may still follow."""
 
 
-@frozen
+@sealed
 class Message:
     """Is one instant message; what a protocol says beyond these fields does not cross."""
 

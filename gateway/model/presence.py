@@ -6,6 +6,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from gateway.model.sealed import sealed
+
 
 class Field(Enum):
     """Names every piece of published information that can cross; what has no name here cannot leave."""
@@ -251,7 +253,7 @@ OFFLINE = PresenceDocument()
 """Is what the blocked, the unentitled and the watchers of nobody see: nothing."""
 
 
-@frozen
+@sealed
 class Presence:
     """Carries one presence document; `priority` chooses among several endpoints (RFC 6121 section 4.7.2.3)."""
 

@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from gateway.model.envelope import Content, Problem
 from gateway.model.presence import Field, PresenceDocument
+from gateway.model.sealed import sealed
 
 
 class Decision(Enum):
@@ -70,7 +71,7 @@ class Permission:
     """The last document that was stripped by this permission and what came of it: many contacts are told the same."""
 
 
-@frozen
+@sealed
 class Verdict:
     """Is the whole decision about one envelope."""
 

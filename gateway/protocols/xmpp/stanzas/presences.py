@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field
 
 from gateway.model.envelope import Bounce
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
+from gateway.model.sealed import sealed
 from gateway.model.subscription import Ask, Subscription
 from gateway.protocols.datetimes import read_datetime, write_datetime
 from gateway.protocols.element import Element
@@ -23,7 +24,7 @@ IDLE_STEP: Final = 900
 """Seconds to which IDLE is coarsened."""
 
 
-@frozen
+@sealed
 class ReadPresence:
     """Is what a presence stanza says, and beside the document what only the leg that read it may use."""
 
