@@ -236,6 +236,8 @@ class FanOut:
         for line in exchange.lines:
             line.take = self.partner_takes
         exchange.doors[0] = (*exchange.doors[0][:2], self.partner_takes)
+        if self.beside is not None:
+            self.beside.subscribe()
         partner = exchange.connect(GATEWAY, 5061, "partner.example", self.partner_takes)
         self.inside = exchange.connect(INSIDE_FACE, 5061, "corp.example", self.corp_takes)
         for number in range(WATCHERS):
@@ -369,7 +371,6 @@ def _measure(measuring: Measuring, options: argparse.Namespace, rates: list[floa
         if kamailio is not None:
             rules = start_presence_server(room, SERVER_CORE)
             fan_out.beside = RulesFanOut(exchange, rules.pid, RICH)
-            fan_out.beside.subscribe()
         fan_out.run(options.rounds)
         _end(second)
     return _verdicts(measuring.results, plain)

@@ -12,9 +12,11 @@ from attrs import define, field
 
 from tests.bench.servers import Room
 from tests.bench.sip_peer import SipExchange, SipLine, answer, header
-from tests.bench.sip_servers import KAMAILIO_TLS, PARTNER, cpu_of_all
+from tests.bench.sip_servers import KAMAILIO_TLS, cpu_of_all
 
 PRESENCE = "127.0.0.31"
+PARTNER = "127.0.0.203"
+"""Where the partner takes Kamailio's notifications, apart from the gateway's."""
 WATCHERS = 200
 _SCHEMAS = Path("/usr/share/kamailio/db_sqlite")
 _PRES_RULES = 2
@@ -110,6 +112,7 @@ class RulesFanOut:
 
     def subscribe(self) -> None:
         """Subscribe everybody, and publish once."""
+        self.exchange.listen(PARTNER, 5061, "partner.example", self._takes)
         self.line = self.exchange.connect(PRESENCE, 5061, "partner.example", self._takes)
         self.publish(0)
         for number in range(WATCHERS):
