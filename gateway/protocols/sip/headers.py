@@ -1,9 +1,9 @@
 """Header fields in order, and the typed views of those that SIP itself needs (RFC 3261 sections 7.3 and 20)."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -11,6 +11,7 @@ from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.names import COMPACT, LISTS, VERSION, WRITTEN
 from gateway.protocols.sip.uri import SipUri, normal_host, port_number
 
+_View = TypeVar("_View")
 Parameters = tuple[tuple[str, str], ...]
 """Names in lower case with their values, empty where there is none."""
 
@@ -50,12 +51,14 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 class Headers:
     """Keeps header fields in their order; names are case-insensitive and compact forms are the same as long ones."""
 
-    __slots__ = ("_fields", "_first")
+    __slots__ = ("_fields", "_first", "_views")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: list[tuple[str, str, str]] = [_field(name, value) for name, value in fields]
         self._first: dict[str, str] | None = None
         """The first value of each key, once somebody has asked for one and until something changes."""
+        self._views: dict[str, Any] = {}
+        """What has been read of a first value, until something changes."""
 
     @classmethod
     def made_of(cls, fields: list[tuple[str, str, str]]) -> "Headers":
@@ -80,6 +83,16 @@ class Headers:
         known = _NAMES.get(name)
         return first.get(known[0] if known is not None else header_key(name))
 
+    def view(self, key: str, read: Callable[[str], _View]) -> _View:
+        """Gives what `read` makes of the first value of a key, kept until a header changes; SipSyntaxError without."""
+        found: _View | None = self._views.get(key)
+        if found is None:
+            value = self.get(key)
+            if value is None:
+                raise SipSyntaxError(f"no {key}")
+            found = self._views[key] = read(value)
+        return found
+
     def all(self, name: str) -> list[str]:
         """Gives every value of that name, lists split at their commas where RFC 3261 says that the header is a list."""
         value = self.get(name)
@@ -96,12 +109,12 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Appends one field."""
         self._fields.append(_field(name, value))
-        self._first = None
+        self._first, self._views = None, {}
 
     def set(self, name: str, value: str) -> None:
         """Makes this the only field of that name, at the place of the first one."""
         new = _field(name, value)
-        self._first = None
+        self._first, self._views = None, {}
         for place, (known, _, _) in enumerate(self._fields):
             if known == new[0]:
                 rest = [field for field in self._fields[place + 1 :] if field[0] != known]
@@ -112,7 +125,7 @@ class Headers:
     def set_first(self, name: str, value: str) -> None:
         """Puts a value in the place of the first one of a list that stands in one field or several."""
         key = header_key(name)
-        self._first = None
+        self._first, self._views = None, {}
         for place, (known, written, old) in enumerate(self._fields):
             if known == key:
                 self._fields[place] = (key, written, ", ".join([value, *split_list(old)[1:]]))
@@ -122,7 +135,7 @@ class Headers:
         """Takes out every field of that name."""
         key = header_key(name)
         self._fields = [field for field in self._fields if field[0] != key]
-        self._first = None
+        self._first, self._views = None, {}
 
     def copy(self) -> "Headers":
         """Gives headers that can be changed without changing these."""

@@ -11,6 +11,7 @@ from gateway.protocols.sip.headers import (
     Via,
     parse_content_type,
     parse_token_params,
+    split_list,
     whole_number,
 )
 from gateway.protocols.sip.names import reason_phrase
@@ -40,17 +41,17 @@ class _Fields:
     @property
     def cseq(self) -> CSeq:
         """Gives the CSeq."""
-        return CSeq.parse(self._needed("cseq"))
+        return self.headers.view("cseq", CSeq.parse)
 
     @property
     def from_(self) -> NameAddr:
         """Gives From."""
-        return NameAddr.parse(self._needed("from"))
+        return self.headers.view("from", NameAddr.parse)
 
     @property
     def to(self) -> NameAddr:
         """Gives To."""
-        return NameAddr.parse(self._needed("to"))
+        return self.headers.view("to", NameAddr.parse)
 
     @property
     def vias(self) -> list[Via]:
@@ -60,10 +61,7 @@ class _Fields:
     @property
     def top_via(self) -> Via:
         """Gives the topmost Via."""
-        values = self.headers.all("via")
-        if not values:
-            raise SipSyntaxError("no via")
-        return Via.parse(values[0])
+        return self.headers.view("via", _top_via)
 
     @property
     def contact(self) -> NameAddr | None:
@@ -171,3 +169,10 @@ class Response(_Fields):
 
 
 Message = Request | Response
+
+
+def _top_via(value: str) -> Via:
+    values = split_list(value)
+    if not values:
+        raise SipSyntaxError("no via")
+    return Via.parse(values[0])
