@@ -176,7 +176,7 @@ class Ledger:
     def _close(self, problem: str, failed: _Batch | None = None) -> None:
         """Stops recording, and says of all that waits that it is not recorded."""
         if self._problem is None:
-            log.error("ledger is not written: nothing is disclosed", detail=problem)
+            log.error("nothing is disclosed while the ledger is not written", detail=LedgerError(problem))
         self._problem = problem
         self._metrics.ledger_up().set(0)
         batches, self._batches = [*([failed] if failed else []), *self._batches], deque()
@@ -201,7 +201,7 @@ class Ledger:
             self._head = self._store.head()
             self._problem = None
             self._metrics.ledger_up().set(1)
-            log.info("ledger is written again", seq=self._head.seq)
+            log.info("ledger is written again", count=self._head.seq)
             self.begin(self._told)
         self._note_anchor()
         self._prune_in_time()
@@ -221,11 +221,11 @@ class Ledger:
 
     def note_anchor(self) -> None:
         """Notes the head of the chain now."""
-        log.info("ledger anchor", anchor=str(self._head))
+        log.info("ledger anchor", count=self._head.seq, hash=self._head.link)
         try:
             note_anchor(self._store.path, self._head)
         except OSError as problem:
-            log.warn("ledger anchor not kept", detail=str(problem))
+            log.warn("ledger anchor not kept", detail=LedgerError(str(problem.strerror)))
 
     def _prune_in_time(self) -> None:
         moment = self._reactor.seconds()
@@ -269,7 +269,8 @@ class Ledger:
 
         Gives what promises it, how many entries that are, and how many are held.
         """
-        ranges, held = self._store.entries_of(person, self._now() - self.rules.hold_days * _DAY)
+        hold = self.rules.hold_days
+        ranges, held = self._store.entries_of(person, self._now() - hold * _DAY if hold else float("inf"))
         promises = []
         for first in range(0, len(ranges), RANGES):
             some = ranges[first : first + RANGES]
