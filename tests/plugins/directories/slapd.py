@@ -14,6 +14,8 @@ from ldap.modlist import addModlist
 
 from tests.interop.pki import Pki
 
+from .ports import free_port
+
 PEOPLE, GROUPS, ROOT, PASSWORD = (
     "ou=people,dc=corp,dc=example",
     "ou=groups,dc=corp,dc=example",
@@ -42,13 +44,6 @@ overlay memberof
 access to attrs=userPassword by anonymous auth
 access to * by users read by anonymous auth
 """
-
-
-def free_port() -> int:
-    """Gives a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @define
