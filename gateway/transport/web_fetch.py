@@ -21,12 +21,7 @@ from gateway.errors import GatewayError
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are taken."""
-MAX_WORDS = {
-    "TimeoutError": "does not answer in time",
-    "CancelledError": "does not answer in time",
-    "ConnectionRefusedError": "refuses the connection",
-}
-_REDIRECTS = 3
+MAX_REDIRECTS = 3
 AT_ONCE = 8
 """Questions that are asked at the same time."""
 _WORDS = {
