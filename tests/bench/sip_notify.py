@@ -10,13 +10,14 @@ import gc
 import pstats
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from attrs import evolve
 
 from gateway.daemon import NEW_OBJECTS
 from gateway.model.address import Address
+from gateway.model.presence import Activity, Field
 from gateway.model.subscription import State
 from gateway.policy.partners import Rates
 from gateway.protocols.sip.message import Request, Response
@@ -87,17 +88,29 @@ class Peers:
         ).encode()
 
     def once(self, number: int) -> float:
-        """Publishes once; gives microseconds per NOTIFY, the answers of the watchers' server included."""
+        """Lets every subscription inside say the same; gives microseconds per NOTIFY out, both sides together."""
+        scene, coming = self.scene, self.bodies(number)
+
+        def hear() -> None:
+            self.hear(scene.inside, coming)
+            self.turn(scene.inside)
+
+        return self._cost(hear, b"Round")
+
+    def published(self, number: int) -> float:
+        """Lets one announcement change what all may see; gives microseconds per NOTIFY out."""
+        mood = Activity("working", text=f"On {number}")
+        return self._cost(lambda: self.scene.house.published(ALICE, {Field.ACTIVITY: mood}), b"On %d" % number)
+
+    def _cost(self, happen: Callable[[], None], shown: bytes) -> float:
         scene = self.scene
-        coming = self.bodies(number)
         scene.clock.advance(ROUND_SECONDS)
         self.turn(scene.inside), self.turn(scene.outside)
         began = time.process_time()
-        self.hear(scene.inside, coming)
-        self.turn(scene.inside)
+        happen()
         sent = self.turn(scene.outside)
         middle = time.process_time()
-        told = [octets for octets in sent if octets.startswith(b"NOTIFY") and b"Round" in octets]
+        told = [octets for octets in sent if octets.startswith(b"NOTIFY") and shown in octets]
         assert len(told) == WATCHERS, f"{len(told)} told"
         answers = b"".join(serialise(read.reply(200)) for read in StreamReader().feed(b"".join(told)))  # type: ignore[union-attr]
         again = time.process_time()
@@ -129,9 +142,12 @@ def main(arguments: Sequence[str]) -> None:
     profile = cProfile.Profile()
     if options.profile:
         profile.enable()
-    costs = [peers.once(number) for number in range(1, options.rounds + 1)]
+    rounds = range(1, options.rounds + 1)
+    figures = [("NOTIFY in, NOTIFY out", [peers.once(number) for number in rounds])]
     profile.disable()
-    sys.stdout.write(f"NOTIFY in, NOTIFY out, no sockets: {min(costs):.1f} us, median {median(costs):.1f} us\n")
+    figures.append(("one announcement in, NOTIFY out", [peers.published(number) for number in rounds]))
+    for name, costs in figures:
+        sys.stdout.write(f"{name:32} {min(costs):6.1f} us, median {median(costs):6.1f} us, without sockets\n")
     if options.profile:
         pstats.Stats(profile).sort_stats("cumtime").print_stats(70)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from gateway.protocols.sip.headers import TOKEN, Headers, header_key, known_name, whole_number
+from gateway.protocols.sip.headers import TOKEN, USUAL_NAMES, Headers, header_key, known_name, whole_number
 from gateway.protocols.sip.message import Message, Request, Response
 from gateway.protocols.sip.names import SINGLE, WRITTEN
 from gateway.protocols.sip.validation import Problem
@@ -69,10 +69,10 @@ def read_head(octets: bytes, limits: Limits) -> Head:
     if head.unsafe:
         head.wrong(head.unsafe)
         return head
-    fields = head.fields
+    fields, usual = head.fields, USUAL_NAMES.get
     for line in lines:
         name, colon, value = (line or "").partition(":")
-        known = known_name(name)
+        known = usual(name)
         if known is None or not colon or known[0] == "content-length":
             _take(head, line, limits)
         else:

@@ -80,8 +80,8 @@ class Headers:
         first = self._first
         if first is None:
             first = self._first = {key: value for key, _, value in reversed(self._fields)}
-        known = _NAMES.get(name)
-        return first.get(known[0] if known is not None else header_key(name))
+        value = first.get(name)
+        return first.get(header_key(name)) if value is None else value
 
     def view(self, key: str, read: Callable[[str], _View]) -> _View:
         """Gives what `read` makes of the first value of a key, kept until a header changes; SipSyntaxError without."""
@@ -368,6 +368,8 @@ def _spellings() -> dict[str, tuple[str, str]]:
 
 
 _NAMES: Final = _spellings()
+USUAL_NAMES: Final = _NAMES
+"""Key and written form of each name in its usual spellings."""
 
 
 def _name_addr(text: str) -> NameAddr:
