@@ -110,11 +110,11 @@ class _Body(Protocol):
     _parts: list[bytes] = field(factory=list)
     _length: int = 0
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+    def dataReceived(self, received: bytes) -> None:  # noqa: N802
         """Takes a piece."""
-        self._length += len(data)
+        self._length += len(received)
         if self._length <= MAX_BODY:
-            self._parts.append(data)
+            self._parts.append(received)
         elif not self.whole.called:
             self.whole.errback(FetchFailed(f"answers with more than {MAX_BODY} bytes"))
             self.transport.loseConnection()  # type: ignore[union-attr]
