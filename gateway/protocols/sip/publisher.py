@@ -84,6 +84,8 @@ class Publisher:
             if len(self._all) >= self.limit:
                 return False
             known = self._all[person] = _Publication(person, towards or person, expires=expires)
+        elif known.document == document and not known.leave:
+            return True
         known.document, known.changed, known.leave = document, True, False
         if not known.serial:
             self._send(known, now)

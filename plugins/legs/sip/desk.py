@@ -9,10 +9,12 @@ from gateway.model.envelope import Bounce, Content, Envelope, Problem, Query, Si
 from gateway.model.message import Message
 from gateway.model.presence import OFFLINE, Presence
 from gateway.model.subscription import Ask, Subscription
+from gateway.protocols import winfo
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.pager import Delivered, Undelivered
-from gateway.protocols.sip.subscribing import Active, SubscriptionKey, Terminated
+from gateway.protocols.sip.publisher import PublishRefused
+from gateway.protocols.sip.subscribing import Active, Pending, SubscriptionKey, Terminated
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
 from gateway.protocols.sip.watching import WatcherAsks, WatcherGone
 from plugins.legs.sip import ocs
@@ -20,8 +22,10 @@ from plugins.legs.sip.conversations import Conversations
 from plugins.legs.sip.heard import Heard
 from plugins.legs.sip.naming import person
 from plugins.legs.sip.post import Post
+from plugins.legs.sip.publishing import Publications
 from plugins.legs.sip.reach import Probe
 from plugins.legs.sip.terms import Terms, usual
+from plugins.legs.sip.waiting import WINFO, Waiting, Word
 from plugins.legs.sip.watchers import Watchers
 
 log = Log("sip")
@@ -48,6 +52,7 @@ class SipDesk:
         *,
         terms: Callable[[str], Terms] = usual,
         secret: bytes = b"",
+        publishes: bool = False,
     ) -> None:
         self._side = side
         self._house = house
@@ -61,7 +66,9 @@ class SipDesk:
         conversations = Conversations(secret, side is Side.EXTERNAL, now)
         self._post = Post(side, house, agent, reactor.seconds, now, prefers_sessions, terms, conversations)
         self._watchers = Watchers(house, agent, reactor.seconds, now, self._receive)
-        agent.subscriber.accept = ocs.ACCEPTED
+        self._waiting = Waiting(now)
+        self._publications = Publications(agent.publisher, reactor.seconds, now) if publishes else None
+        agent.subscriber.accept = {**ocs.ACCEPTED, WINFO: (winfo.MEDIA_TYPE,)}
         agent.takes_benotify = side is Side.INTERNAL
 
     # -- to this side ----------------------------------------------------------------------------------------------
@@ -74,6 +81,8 @@ class SipDesk:
                 self._post.send(envelope, content)
             elif isinstance(content, Presence):
                 self._watchers.show(envelope, content)
+                if self._publications is not None:
+                    self._publications.show(envelope, content)
             elif isinstance(content, Subscription):
                 self._ask(envelope, content)
             elif isinstance(content, Bounce):
@@ -124,6 +133,10 @@ class SipDesk:
             self._watchers.gone(event)
         elif isinstance(event, Active):
             self._active(event)
+        elif isinstance(event, Pending):
+            self._pending(event.key)
+        elif isinstance(event, PublishRefused):
+            log.warn("publication refused", domain=person(event.person).domain)
         elif isinstance(event, Terminated):
             self._terminated(event)
         elif isinstance(event, Delivered | Undelivered) and isinstance(event.handle, Probe):
@@ -153,6 +166,8 @@ class SipDesk:
         """Says whether somebody is still to be told, before a subscription of ours is refreshed (RFC 8048 8.1)."""
         if key.package == ocs.ROAMING_SELF:
             return self._containers.wanted(key)
+        if key.package == WINFO:
+            return self._waiting.wanted(key)
         try:
             return bool(self._house.asks(person(key.watcher), person(key.presentity)))
         except AddressError:
@@ -183,6 +198,10 @@ class SipDesk:
         if key.package == ocs.ROAMING_SELF:
             self._levels(key, event.body)
             return
+        if key.package == WINFO:
+            self._watchers_told(key, event.body)
+            return
+        self._decided(key)
         if not event.fetched and not self._subscribed(key):
             self._receive(key.presentity, key.watcher, Subscription(Ask.SUBSCRIBED))
         if kind not in ocs.ACCEPTED["presence"]:
@@ -204,10 +223,46 @@ class SipDesk:
         if given is not None:
             self._house.levels_given(person(key.presentity), given)
 
+    def _pending(self, key: SubscriptionKey) -> None:
+        """Asks our own server who waits for a person's answer, as long as a contact does (RFC 3857)."""
+        if self._side is Side.INTERNAL and key.package == "presence":
+            asked = self._waiting.waits(key)
+            if asked is not None:
+                self._agent.subscriber.subscribe(asked, self._reactor.seconds())
+
+    def _decided(self, key: SubscriptionKey) -> None:
+        idle = self._waiting.answered(key)
+        if idle is not None:
+            self._happened_all(self._agent.subscriber.unsubscribe(idle, self._reactor.seconds()))
+
+    def _watchers_told(self, key: SubscriptionKey, body: bytes) -> None:
+        """Takes what a person has decided about contacts who wait; any other watcher is none of ours."""
+        now = self._reactor.seconds()
+        words = self._waiting.take(key, body) if body else []
+        if words is None:
+            self._agent.subscriber.refresh(key, now)
+        for contact, word in words or ():
+            asked = SubscriptionKey(contact, key.presentity)
+            if not self._knows(key.presentity, contact) or self._subscribed(asked) or not self.wanted(asked):
+                continue
+            if word is Word.REJECTED:
+                self._receive(key.presentity, contact, Subscription(Ask.UNSUBSCRIBED))
+                self._decided(asked)
+                continue
+            if word is Word.APPROVED:
+                self._receive(key.presentity, contact, Subscription(Ask.SUBSCRIBED))
+                self._decided(asked)
+            self._agent.subscriber.subscribe(asked, now)  # what the server has given up is asked for again
+
     def _terminated(self, event: Terminated) -> None:
         if event.key.package == ocs.ROAMING_SELF:
             self._containers.ended(event.key)
             return
+        if event.key.package == WINFO:
+            self._waiting.ended(event.key, event.permanently)
+            return
+        if event.permanently or event.reason == "unsubscribed":
+            self._decided(event.key)
         if event.reason == "fetched":
             self._fetched(event.key)
             return

@@ -89,8 +89,17 @@ class SipLeg:
     def _desk(self, side: Side, place: SipSide, prefers_sessions: Any) -> SipDesk:
         house, now = self._surroundings.house, self._surroundings.now
         secret = self._surroundings.secret("sip-conversations")
+        inside = self._config.inside
         desk = SipDesk(
-            side, house, place.agent, self._reactor, now, prefers_sessions, terms=self._terms_of, secret=secret
+            side,
+            house,
+            place.agent,
+            self._reactor,
+            now,
+            prefers_sessions,
+            terms=self._terms_of,
+            secret=secret,
+            publishes=side is Side.INTERNAL and isinstance(inside, InsideSip) and inside.publish,
         )
         place.reach = self._reach(side, place, desk)
         desk.probed = place.reach.ended
