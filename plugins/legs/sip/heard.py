@@ -1,9 +1,11 @@
 """What peers' presence documents have said: resource by resource, so that what falls away is noticed."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from gateway.errors import AddressError
 from gateway.log import Log
@@ -12,7 +14,7 @@ from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.msrtc.names import CATEGORIES_TYPE
 from gateway.protocols.pidf import read_pidf
-from gateway.protocols.pidf.reading import ReadPidf, ReadTuple
+from gateway.protocols.pidf.reading import ReadTuple
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.xml_document import DocumentError
 from plugins.legs.sip.naming import person
@@ -25,16 +27,37 @@ MOST = 8
 """Resources of one person that are told apart."""
 
 
+@frozen
+class _Said:
+    """Is what one document says, for everybody who hears it."""
+
+    entity: str
+    resources: Mapping[str, Presence]
+    card: Mapping[Field, Any] | None
+    """What is no presence; None when nobody is there."""
+
+    @classmethod
+    def of(cls, entity: str, document: PresenceDocument, tuples: tuple[ReadTuple, ...]) -> _Said:
+        resources: dict[str, Presence] = {}
+        for number, one in enumerate(tuples):
+            if one.document.available:
+                resources[_resource(one.id, number)] = Presence(_present(one.document), one.priority)
+        if not resources and document.available:
+            resources["sip"] = Presence(_present(document))
+        card = {name: document[name] for name in document if name not in IN_PRESENCE} if document.available else None
+        return cls(entity, resources, card)
+
+
 @define
 class Heard:
     """Is the latest document of each subscription."""
 
     now: Callable[[], float]
-    _known: dict[SubscriptionKey, dict[str, Presence]] = field(factory=dict)
+    _known: dict[SubscriptionKey, Mapping[str, Presence]] = field(factory=dict)
     _cards: dict[SubscriptionKey, Mapping[Field, Any]] = field(factory=dict)
     _instances: dict[SubscriptionKey, Instances] = field(factory=dict)
     """What peers that send categories have said, which may be only what changed."""
-    _latest: tuple[bytes, int, ReadPidf] | None = None
+    _latest: tuple[bytes, int, _Said] | None = None
     """The document that was read last, and its second: one person's watchers all hear the same bytes at once."""
 
     def changes(self, key: SubscriptionKey, content_type: str, body: bytes) -> list[tuple[str, Presence]]:
@@ -44,34 +67,27 @@ class Heard:
             if read is None:
                 return []
             self._instances[key], document = read
-            tuples: tuple[ReadTuple, ...] = ()
+            said = _Said.of("", document, ())
         else:
             try:
-                pidf = self._read(body)
+                said = self._read(body)
             except DocumentError:
                 return []
-            if _about_another(pidf.entity, key.presentity):
+            if _about_another(said.entity, key.presentity):
                 log.warn("document about somebody else", domain=person(key.presentity).domain)
                 return []
-            document, tuples = pidf.document, pidf.tuples[:MOST]
         before = self._known.get(key, {})
-        after: dict[str, Presence] = {}
-        for number, one in enumerate(tuples):
-            if one.document.available:
-                after[_resource(one.id, number)] = Presence(_present(one.document), one.priority)
-        if not after and document.available:
-            after["sip"] = Presence(_present(document))
-        self._known[key] = after
-        if document.available:
-            card = {name: document[name] for name in document if name not in IN_PRESENCE}
-            self._cards[key] = {**dict.fromkeys(self._cards.get(key, {})), **card}
+        self._known[key] = after = said.resources
+        if said.card is not None:
+            self._cards[key] = {**dict.fromkeys(self._cards.get(key, {})), **said.card}
         gone = [(resource, Presence(OFFLINE)) for resource in before if resource not in after]
         return [*after.items(), *gone]
 
-    def _read(self, body: bytes) -> ReadPidf:
+    def _read(self, body: bytes) -> _Said:
         now = self.now()
         if self._latest is None or self._latest[:2] != (body, int(now)):
-            self._latest = (body, int(now), read_pidf(body, now))
+            pidf = read_pidf(body, now)
+            self._latest = (body, int(now), _Said.of(pidf.entity, pidf.document, pidf.tuples[:MOST]))
         return self._latest[2]
 
     def known(self, key: SubscriptionKey) -> Mapping[str, Presence]:
