@@ -91,7 +91,7 @@ class House:
 
     def picture_changed(self, person: Address, sha1: str) -> None:
         """Takes note of the picture that a person has now ('' for none): another one means another card."""
-        known = self.presence.published(person.bare).get(Field.PHOTO)
+        known = self.presence.picture(person.bare)
         if (known.sha1 if known else "") == sha1:
             return
         self.inquiries.picture_changed(person.bare, sha1)

@@ -98,8 +98,9 @@ class Inquiries:
     def learn(self, pair: Pair) -> None:
         """Fetches a person's card ahead of any question, once in a while, in the name of a contact who may see him."""
         card = self._cards.get(pair.person)
-        under_way = card is not None and card.waiting is not None
-        if not under_way and self._stale(pair) and not pair.facts.blocked:
+        if card is not None and (card.waiting is not None or self._now() < card.due):
+            return
+        if not pair.facts.blocked:
             ensureDeferred(self._fetch(pair))
 
     def picture_changed(self, person: str, sha1: str) -> None:

@@ -34,6 +34,8 @@ class PresenceBook:
         self._carried = carried
         self._disclose = disclose
         self.publications = PublicationBook(now)
+        self._made: tuple[PresenceDocument, object, object, object, PresenceDocument] | None = None
+        """The last parts that were put together, and the whole: many contacts are told the same."""
 
     def note(self, pair: Pair, resource: str, presence: Presence) -> None:
         """Takes what the inside server says to one contact about one endpoint of the person."""
@@ -68,6 +70,10 @@ class PresenceBook:
         book = self.publications
         return {**book.beneath(person), **book.above(person)}
 
+    def picture(self, person: str) -> Any:
+        """Gives the Photo that is published of a person, or None."""
+        return self.publications.above(person).get(Field.PHOTO)
+
     def forget_events(self, person: str) -> None:
         """Forgets what events have told of a person's present, because none will tell when it ends."""
         self.publish(person, dict.fromkeys(PRESENCE_FIELDS))
@@ -89,9 +95,14 @@ class PresenceBook:
         if not (above or beneath):
             return document
         carried = self._carried(pair)
+        made = self._made
+        if made and made[0] is document and made[1] is above and made[2] is beneath and made[3] is carried:
+            return made[4]
         more = {name: value for name, value in beneath.items() if name in carried and name not in document}
         more.update([(name, value) for name, value in above.items() if name in carried])
-        return document.with_fields(more)
+        composed = document.with_fields(more)
+        self._made = (document, above, beneath, carried, composed)
+        return composed
 
     def everything_of(self, pair: Pair) -> PresenceDocument:
         """Composes presence and all published information; what a question is answered from, before the policy."""

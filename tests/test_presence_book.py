@@ -1,6 +1,8 @@
 """The last known presence: which endpoint speaks, what is published beside it, and whom a change concerns."""
 
-from gateway.model.presence import OFFLINE, Field, Mood, Presence, PresenceDocument, Show
+from gateway.model.address import Address
+from gateway.model.presence import OFFLINE, Field, Mood, Photo, Presence, PresenceDocument, Show
+from gateway.model.publication import Origin
 from gateway.pairs import Pair
 from gateway.presence_book import PresenceBook
 from tests.stage import ALICE, BOB, CAROL, Stage, away, here
@@ -77,3 +79,42 @@ def test_what_was_published_does_not_change_under_who_reads_it() -> None:
     presence.publish(ALICE, {Field.TITLE: "Dr"})
     assert before[Field.TITLE] == "Ms"
     assert PresenceDocument(presence.published(ALICE))[Field.TITLE] == "Dr"
+
+
+def test_what_is_put_together_for_one_contact_is_the_same_for_the_next_until_a_part_changes() -> None:
+    carried = {BOB: frozenset({Field.MOOD, Field.DISPLAY_NAME, Field.NOTE}), CAROL: frozenset({Field.MOOD})}
+    stage = Stage()
+    presence = PresenceBook(stage.pairs, lambda *_: None, lambda pair: carried.get(pair.contact, carried[BOB]))
+    dan = Address.parse("dan@partner.example")
+    pairs = {contact: stage.pairs.of(ALICE, contact) for contact in (BOB, dan, CAROL)}
+    other = stage.pairs.of(Address.parse("dave@corp.example"), BOB)
+    said = here()
+    presence.publish(ALICE, {Field.MOOD: Mood("sad"), Field.DISPLAY_NAME: "A"})
+    for pair in (*pairs.values(), other):
+        presence.note(pair, "a", said)
+    first = presence.presence_of(pairs[BOB])
+    assert first[Field.DISPLAY_NAME] == "A" and presence.presence_of(pairs[dan]) is first
+    assert presence.presence_of(pairs[CAROL]).names == {Field.AVAILABILITY, Field.MOOD}
+    assert presence.presence_of(other) == said.document
+    presence.publish(ALICE, {Field.MOOD: None})
+    assert presence.presence_of(pairs[BOB]).names == {Field.AVAILABILITY, Field.DISPLAY_NAME}
+    presence.publish("dave@corp.example", {Field.DISPLAY_NAME: "D"})
+    assert [presence.presence_of(pair)[Field.DISPLAY_NAME] for pair in (pairs[BOB], other, pairs[dan])] == [
+        "A",
+        "D",
+        "A",
+    ]
+    presence.say(ALICE, "calendar", Origin.CALENDAR, {Field.NOTE: (("", "in a meeting"),)})
+    assert presence.presence_of(pairs[BOB])[Field.NOTE] == (("", "in a meeting"),)
+    presence.note(pairs[BOB], "a", here(note=(("", "x"),)))
+    assert presence.presence_of(pairs[BOB])[Field.NOTE] == (("", "x"),)
+    assert presence.presence_of(pairs[dan])[Field.NOTE] == (("", "in a meeting"),)
+
+
+def test_the_picture_is_that_of_the_person() -> None:
+    presence, _, _ = book()
+    photo = Photo("image/png", b"x", "d8b1a0a3d29ab15e4c3e2ab1ea0a3b3a6d1f3c11")
+    presence.publish(ALICE, {Field.PHOTO: photo, Field.MOOD: Mood("sad")})
+    assert presence.picture(ALICE) is photo and presence.picture("dave@corp.example") is None
+    presence.publish(ALICE, {Field.PHOTO: None})
+    assert presence.picture(ALICE) is None

@@ -305,12 +305,13 @@ def _attach(reader: Reader, parser: XMLParserType) -> Callable[[Limits], None]:
     def start(key: str, attributes: dict[str, str]) -> None:
         nonlocal kids, count
         pair = known.get(key) or _learn(key, reader.limits)
-        if not all_plain(attributes):
+        if attributes and not all_plain(attributes):
             attributes = _qualified(attributes, reader.limits)
-        if not stack:
+        depth = len(stack)
+        if not depth:
             reader._mark = parser.CurrentByteIndex
         count += 1
-        if count > most_elements or len(stack) >= most_depth:
+        if count > most_elements or depth >= most_depth:
             raise XmlFault("policy-violation", "too many elements or levels in a stanza")
         children: list[Element | str] = []
         kids.append(Element(pair[0], pair[1], attributes, children))

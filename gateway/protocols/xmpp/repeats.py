@@ -35,13 +35,17 @@ def repeats(piece: bytes) -> list[Repeat]:
     found: list[Repeat] = []
     start = before = 0
     head = content = b""
+    model: list[str] = []
     for part in piece.split(END)[:-1]:
         end = start + len(part) + len(END)
         own_head, _, own_content = part.partition(b">")
         if own_content and own_content == content:
-            model, own = _attributes(head), _attributes(own_head)
+            model, own = model or _attributes(head), _attributes(own_head)
             if own and own[::2] == model[::2]:
                 found.append(Repeat(before, start, end, own[1::2]))
+            model = own
+        elif model:
+            model = []
         before, head, content = start, own_head, own_content
         start = end
     return found

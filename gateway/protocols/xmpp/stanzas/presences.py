@@ -51,6 +51,7 @@ _ASKS: Final = {ask.value: ask for ask in Ask}
 _SHOWS: Final = {show.value: show for show in Show}
 _SHOW_FORMS: Final = {show: f"<show>{show.value}</show>" for show in Show}
 _PRIORITY: Final = re.compile(r"\s*[+-]?[0-9]{1,3}\s*", re.ASCII)
+_PRIORITIES: Final = {str(number): number for number in range(-128, 128)}
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
 _PHOTO_GONE: Final = f"<x xmlns='{ns.VCARD_UPDATE}'><photo/></x>"
 
@@ -225,7 +226,10 @@ def _status(child: Element, found: _Found, lang: str) -> None:
 
 def _priority(child: Element, found: _Found, lang: str) -> None:
     text = text_of(child)
-    if _PRIORITY.fullmatch(text) and -128 <= int(text) <= 127:
+    known = _PRIORITIES.get(text)
+    if known is not None:
+        found.setdefault("priority", known)
+    elif _PRIORITY.fullmatch(text) and -128 <= int(text) <= 127:
         found.setdefault("priority", int(text))
 
 
