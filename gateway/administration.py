@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from gateway.commands.moments import until as read_until
 from gateway.commands.operations import (
     Checked,
     Explained,
@@ -119,17 +120,37 @@ class Administration:
             "fields": [name.value for name in Field if name in pair.permission.fields],
         }
 
-    async def levels_set(self, owner: str, contact: str, level: str) -> LevelChanged:
-        """Gives a level, tells every contact concerned at once, and answers when the change is on disk."""
+    async def levels_set(
+        self,
+        owner: str,
+        contact: str,
+        level: str,
+        until: str | None = None,
+        lock: str | None = None,
+        origin: Origin = Origin.ADMINISTRATOR,
+    ) -> LevelChanged:
+        """Gives a level, perhaps for a time, tells every contact concerned at once, and answers when it is on disk."""
         if level not in self._levels:
             raise CommandError(f"{level!r} is no level; the levels are {', '.join(sorted(self._levels))}")
-        entry = Assignment(self._owner(owner), _member(contact), level, Origin.ADMINISTRATOR, self._now())
+        if lock and origin is not Origin.ADMINISTRATOR:
+            raise CommandError("only an administrator locks a level")
+        self._may_change(self._owner(owner), _member(contact), origin)
+        end = read_until(until, self._now()) if until else None
+        entry = Assignment(self._owner(owner), _member(contact), level, origin, self._now(), end, bool(lock))
         return await self._change(entry.owner, entry.member, level, lambda: self._assignments.set(entry))
 
-    async def levels_unset(self, owner: str, contact: str) -> LevelChanged:
+    async def levels_unset(self, owner: str, contact: str, origin: Origin = Origin.ADMINISTRATOR) -> LevelChanged:
         """Takes a level back, so that the next less specific one counts; tells every contact concerned."""
         who, member = self._owner(owner), _member(contact)
+        self._may_change(who, member, origin)
         return await self._change(who, member, None, lambda: self._assignments.unset(who, member))
+
+    def _may_change(self, owner: str, member: Member, origin: Origin) -> None:
+        """A person's word about a member does not take the place of one that an administrator has locked."""
+        if origin is not Origin.ADMINISTRATOR:
+            entry = next((entry for entry in self._assignments.of(owner) if entry.member == member), None)
+            if entry is not None and entry.locked:
+                raise CommandError(f"your administrator has locked the level of {member} at {entry.level}")
 
     async def _change(
         self, owner: str, member: Member, level: str | None, keep: Callable[[], Awaitable[None]]

@@ -12,7 +12,7 @@ import click
 from attrs import frozen
 
 from gateway import __version__
-from gateway.commands import COMMANDS, Command, Parameter, Where, run_offline
+from gateway.commands import COMMANDS, MOST_FILE, Command, Parameter, Where, run_offline
 from gateway.errors import CommandError, GatewayError
 from gateway.log import escape
 from gateway.web.control_client import ask
@@ -23,6 +23,8 @@ STATE = Path("/var/lib/gateway")
 """The state folder when the configuration names none."""
 FAILED = 2
 _GROUPS = {
+    "contacts": "Who outside may see a person.",
+    "publish": "What a person publishes, and what he keeps back.",
     "levels": "Access levels: who may see how much.",
     "partners": "Federation partners.",
     "ledger": "What left, about whom, to whom.",
@@ -139,6 +141,12 @@ def _click_parameter(parameter: Parameter) -> click.Parameter:
     kind: click.ParamType[Any] = click.Choice(parameter.choices) if parameter.choices else click.STRING
     if parameter.many:
         return click.Argument([parameter.name], type=kind, nargs=-1)
+    if parameter.file:
+        return click.Argument([parameter.name], type=click.File("r", encoding="utf-8-sig"))
+    if parameter.flag:
+        return click.Option(
+            [f"--{parameter.name.replace('_', '-')}"], flag_value="yes", type=kind, help=parameter.text.capitalize() + "."
+        )
     if parameter.optional:
         return click.Option([f"--{parameter.name}"], type=kind, help=parameter.text.capitalize() + ".")
     return click.Argument([parameter.name], type=kind)
@@ -148,7 +156,7 @@ def _click_command(command: Command) -> click.Command:
     def run(**values: Any) -> None:
         ctx = click.get_current_context()
         choices = _choices(ctx, values)
-        arguments = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items() if v is not None}
+        arguments = {name: _value(v) for name, v in values.items() if v is not None}
         result = _carry_out(command, arguments, choices)
         click.echo(json.dumps(result, indent=1) if choices.as_json else command.render(result))
         ctx.exit(command.grade(result))
@@ -161,6 +169,18 @@ def _click_command(command: Command) -> click.Command:
         help="\n\n\b\n".join([command.summary, *(["\n".join(names)] if names else [])]),
         short_help=command.summary,
     )
+
+
+def _value(given: Any) -> Any:
+    """Gives an argument as commands take it: a file as what stands in it."""
+    if isinstance(given, tuple):
+        return list(given)
+    if not hasattr(given, "read"):
+        return given
+    try:
+        return given.read(MOST_FILE + 1)
+    except (OSError, UnicodeDecodeError):
+        raise CommandError(f"cannot read {given.name} as UTF-8") from None
 
 
 def _carry_out(command: Command, arguments: dict[str, Any], choices: Choices) -> Any:

@@ -76,7 +76,7 @@ class Directories:
                 row.asked[person] = _Asked()
                 self._ask(row, person)
 
-    def groups(self, person: Address) -> frozenset[str] | None:
+    def groups(self, person: str) -> frozenset[str] | None:
         """Gives the groups that all directories together put a person in; None while one has yet to answer."""
         found: frozenset[str] = frozenset()
         for row in self._rows:

@@ -38,12 +38,12 @@ class OwnLevels:
     def take(self, person: Address, levels: Mapping[Member, str]) -> bool:
         """Takes all the levels that a person (bare address) has given; says whether anything changes by that."""
         known = {entry.member: entry for entry in self.store.of(person)}
-        own = {member: entry for member, entry in known.items() if entry.origin is Origin.PERSON}
+        own = {member: entry for member, entry in known.items() if entry.origin is Origin.CLIENT}
         entered = known.keys() - own.keys()
         changed = False
         for member, level in levels.items():
             if member not in entered and (member not in own or own[member].level != level):
-                _keep(self.store.set, Assignment(person, member, level, Origin.PERSON, self.now()))
+                _keep(self.store.set, Assignment(person, member, level, Origin.CLIENT, self.now()))
                 changed = True
         for member in own.keys() - levels.keys():
             _keep(self.store.unset, person, member)

@@ -29,8 +29,8 @@ FULL_SECONDS = 10.0
 class Assignments(Protocol):
     """Is where the assignments of people are kept."""
 
-    def of(self, owner: str) -> Iterable[Assignment]:
-        """Gives the assignments of one person, or of everybody for an empty owner."""
+    def about(self, owner: str, contact: Address) -> Iterable[Assignment]:
+        """Gives the assignments of one person, or of everybody for an empty owner, that may concern a contact."""
 
 
 class Subscriptions(Protocol):
@@ -131,6 +131,8 @@ class PairBook:
         self._most = most
         self._next_end = NEVER
         self._full_at = -NEVER
+        self.on_meeting: Callable[[Address], object] = lambda person: None
+        """Is told, by bare address, of each of our people of whom a pair is kept."""
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._of_person: dict[str, dict[str, Pair]] = {}
 
@@ -202,6 +204,7 @@ class PairBook:
             self._pairs[(person, contact)] = pair
             self._of_person.setdefault(person, {})[contact] = pair
             self._next_end = min(self._next_end, until)
+            self.on_meeting(person)
         return pair
 
     def _room(self) -> bool:
@@ -223,7 +226,8 @@ class PairBook:
     def _facts(self, person: Address, contact: Address) -> tuple[Facts, float]:
         rules, now = self.rules, self.now()
         partner: Partner | None = rules.partners.of(contact.domain)
-        entries = [*self._assignments.of(person), *self._assignments.of(""), *rules.assignments]
+        given = self._assignments
+        entries = [*given.about(person, contact), *given.about("", contact), *rules.assignments]
         mine = [entry for entry in entries if entry.owner in ("", person, person.domain)]
         network = partner.network if partner else Network.FEDERATION
         found = resolve(mine, contact, network, rules.levels, rules.default_level, now)
@@ -236,6 +240,7 @@ class PairBook:
             found.assignment,
             state,
             rules.locks,
+            bound=found.bound,
             refused=refused(rules.settings, rules.own_settings(person), groups, partner) if partner else (),
             barrier=self._barrier(person, contact.domain, groups, partner),
             walled=walled(rules.walls, person, groups, partner) if partner else frozenset(),

@@ -43,6 +43,8 @@ class FakeLeg:
     out: list[Envelope] = field(factory=list)
     cards: dict[str, PresenceDocument | None] = field(factory=dict)
     asked: list[tuple[Address, Address, QueryKind]] = field(factory=list)
+    domains: frozenset[str] = frozenset()
+    """Domains that name servers for its protocol."""
     answers: list[Any] = field(factory=list)
     """Deferreds to answer questions with, in order; without one the card is given at once."""
 
@@ -70,6 +72,9 @@ class FakeLeg:
     def report(self) -> LegReport:
         return LegReport()
 
+    def offers(self, domain: str) -> Awaitable[bool]:
+        return succeed(domain in self.domains)
+
     def test(self, remote: str) -> Awaitable[list[Any]]:
         return succeed([])
 
@@ -90,6 +95,9 @@ class MemoryAssignments:
 
     def all(self) -> list[Assignment]:
         return list(self.entries.values())
+
+    def about(self, owner: str, contact: Address) -> list[Assignment]:
+        return self.of(owner)
 
     def of(self, owner: str) -> list[Assignment]:
         return [entry for entry in self.entries.values() if entry.owner == owner]

@@ -30,8 +30,8 @@ def test_what_is_told_is_entered_once_as_the_persons_own() -> None:
     levels, store = own()
     assert levels.take(ALICE, {BOB: "team", PARTNER: "blocked"})
     assert store.all() == [
-        Assignment(ALICE, BOB, "team", Origin.PERSON, 7.0),
-        Assignment(ALICE, PARTNER, "blocked", Origin.PERSON, 7.0),
+        Assignment(ALICE, BOB, "team", Origin.CLIENT, 7.0),
+        Assignment(ALICE, PARTNER, "blocked", Origin.CLIENT, 7.0),
     ]
     assert not levels.take(ALICE, {BOB: "team", PARTNER: "blocked"})
 
@@ -54,7 +54,7 @@ def test_an_administrators_entry_stays_as_it_is(level: str) -> None:
 
 
 def test_entries_of_others_and_for_everybody_are_not_touched() -> None:
-    others = [Assignment(owner, BOB, "team", Origin.PERSON, 1.0) for owner in ("", "dave@corp.example")]
+    others = [Assignment(owner, BOB, "team", Origin.CLIENT, 1.0) for owner in ("", "dave@corp.example")]
     levels, store = own(*others)
     assert not levels.take(ALICE, {})
     assert store.all() == others

@@ -96,6 +96,8 @@ class Origin(Enum):
 
     ADMINISTRATOR = "administrator"
     PERSON = "person"
+    CLIENT = "client"
+    """The person, in a client that keeps levels at the inside server."""
     DEFAULT = "default"
 
 
@@ -111,6 +113,8 @@ class Assignment:
     """Posix seconds."""
     until: float | None = None
     """Posix seconds at which the assignment ends, or None."""
+    locked: bool = False
+    """Whether the administrator means it as the most that anybody below may give; to give less is always allowed."""
 
 
 @frozen
@@ -119,6 +123,9 @@ class Resolution:
 
     level: AccessLevel
     assignment: Assignment | None
+    bound: AccessLevel | None = None
+    """The level beyond which nothing is seen, because an administrator has locked it."""
+    bound_by: Assignment | None = None
 
 
 def resolve(
@@ -133,18 +140,31 @@ def resolve(
     the administrator's default, then the larger rank.
 
     An assignment that has ended, or that names a level which no longer exists, does not widen anything: the first is
-    passed over, the second is Blocked.
+    passed over, the second is Blocked. Beside it stands the bound that the most specific locked assignment makes; a
+    bound that is Blocked is the level.
     """
     standing = [entry for entry in assignments if entry.until is None or now < entry.until]
+    best = _most_specific(standing, contact, network, levels)
+    lock = _most_specific([entry for entry in standing if entry.locked], contact, network, levels)
+    bound = _level(levels, lock.level) if lock else None
+    if bound is not None and bound.name == BLOCKED:
+        return Resolution(bound, lock)
+    level = _level(levels, best.level if best else default)
+    return Resolution(level, best, bound, lock)
+
+
+def _most_specific(
+    standing: Iterable[Assignment], contact: Address, network: Network, levels: Mapping[str, AccessLevel]
+) -> Assignment | None:
+    matching = [entry for entry in standing if entry.member.matches(contact, network)]
     for step in _STEPS:
-        hits = [entry for entry in standing if entry.member.kind is step and entry.member.matches(contact, network)]
+        hits = [entry for entry in matching if entry.member.kind is step]
         if step is MemberKind.SUBDOMAINS and hits:
             longest = max(len(entry.member.value) for entry in hits)
             hits = [entry for entry in hits if len(entry.member.value) == longest]
         if hits:
-            best = max(hits, key=lambda entry: (bool(entry.owner), _level(levels, entry.level).rank))
-            return Resolution(_level(levels, best.level), best)
-    return Resolution(_level(levels, default), None)
+            return max(hits, key=lambda entry: (bool(entry.owner), _level(levels, entry.level).rank))
+    return None
 
 
 def _level(levels: Mapping[str, AccessLevel], name: str) -> AccessLevel:

@@ -41,6 +41,8 @@ class Facts:
     """What gives the level; None when it is the default for a contact that nobody named."""
     subscription: State = State.NONE
     locks: tuple[Lock, ...] = ()
+    bound: AccessLevel | None = None
+    """What an administrator has locked as the most that the contact may see; None: no such lock."""
     refused: tuple[Refusal, ...] = ()
     """What settings keep from leaving."""
     barrier: Reason | None = None
@@ -118,6 +120,8 @@ def _against(name: Field, facts: Facts) -> Reason | None:
         return Reason.BLOCKED
     if any(lock.field is name and lock.binds(facts.partner) for lock in facts.locks):
         return Reason.LOCK
+    if facts.bound is not None and name not in facts.bound.fields:
+        return Reason.LOCK
     if facts.refusal(name) is not None:
         return Reason.SWITCHED_OFF
     if name not in facts.level.fields:
@@ -155,10 +159,11 @@ def authorize(envelope: Envelope, facts: Facts, permitted: Permission) -> Verdic
 
 
 def _unverified(envelope: Envelope, facts: Facts) -> Reason | None:
-    """Refuses a sender whom nobody has verified, unless the person knows him."""
+    """Refuses a sender whom nobody has verified, unless the person knows him or has written to him."""
     trust = facts.partner.verification if facts.partner else Verification.NEVER
     verified = trust is Verification.ALWAYS or (trust is Verification.MARKED and envelope.verified is True)
-    return None if verified or facts.knows else Reason.UNVERIFIED
+    answers = Side.INTERNAL in facts.talking
+    return None if verified or facts.knows or answers else Reason.UNVERIFIED
 
 
 def _barred(envelope: Envelope, facts: Facts, reason: Reason) -> Verdict | None:

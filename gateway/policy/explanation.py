@@ -119,6 +119,8 @@ def _partner_finding(facts: Facts) -> str:
 
 def _lock_finding(facts: Facts, field: Field) -> str:
     locks = _locks(facts, field)
+    if not locks and facts.bound is not None:
+        return _names(f"the most that an administrator has locked, {facts.bound.name},", field, facts.bound.fields)
     if not locks:
         return f"{field.value} is not locked"
     return f"{field.value} is locked for {' and '.join(lock.partner or 'all partners' for lock in locks)}"
@@ -145,15 +147,22 @@ def _published_finding(document: PresenceDocument, field: Field) -> str:
     return f"{field.value} is published" + ("" if document.available else ", but the person is not available")
 
 
+_AUTHORS: Mapping[Origin, str] = {
+    Origin.PERSON: "the person",
+    Origin.CLIENT: "the person in his client",
+    Origin.ADMINISTRATOR: "the administrator",
+    Origin.DEFAULT: "the default",
+}
+
+
 def _level_source(facts: Facts) -> str:
     given = facts.assignment
     if given is None:
         return f"{facts.level.name} by default"
-    author = {Origin.PERSON: "the person", Origin.ADMINISTRATOR: "the administrator", Origin.DEFAULT: "the default"}
     since = f" since {_utc(given.since)}" if given.since is not None else ""
     until = f" until {_utc(given.until)}" if given.until is not None else ""
     missing = f" (given as {given.level}, which does not exist)" if given.level != facts.level.name else ""
-    return f"{facts.level.name}{missing}, set by {author[given.origin]} for {given.member}{since}{until}"
+    return f"{facts.level.name}{missing}, set by {_AUTHORS[given.origin]} for {given.member}{since}{until}"
 
 
 def _ceiling_finding(partner: Partner | None, field: Field) -> str:
@@ -213,7 +222,10 @@ def _partner_changes(partner: Partner, field: Field) -> list[str]:
 
 
 def _lock_changes(facts: Facts, field: Field) -> list[str]:
-    return [f"remove the lock of {name.value}" for name in _needed(field) if _locks(facts, name)]
+    changes = [f"remove the lock of {name.value}" for name in _needed(field) if _locks(facts, name)]
+    if facts.bound is not None and any(name not in facts.bound.fields for name in _needed(field)):
+        changes.append(f"the administrator locks another level than {facts.bound.name}")
+    return changes
 
 
 def _setting_changes(facts: Facts, field: Field) -> list[str]:

@@ -56,12 +56,12 @@ class Rule:
             return Layer.GROUP
         return Layer.PARTNER if self.partner else Layer.ADMINISTRATOR
 
-    def concerns(self, groups: frozenset[str] | None, partner: Partner) -> bool:
-        """Says whether it is about a person who is in these groups (None: not known yet), and this partner.
+    def concerns(self, groups: frozenset[str] | None, partner: Partner | None) -> bool:
+        """Says whether it is about a person who is in these groups (None: not known yet), and this or any partner.
 
         While a person's groups are not known he is taken to be in every one that is refused something.
         """
-        if self.partner and self.partner != partner.name and self.partner not in partner.domains:
+        if self.partner and (partner is None or self.partner not in {partner.name, *partner.domains}):
             return False
         return not self.group or (not self.on if groups is None else self.group in groups)
 
@@ -80,9 +80,9 @@ OwnSettings = Mapping[Subject, bool]
 
 
 def refused(
-    rules: Iterable[Rule], own: OwnSettings, groups: frozenset[str] | None, partner: Partner
+    rules: Iterable[Rule], own: OwnSettings, groups: frozenset[str] | None, partner: Partner | None
 ) -> tuple[Refusal, ...]:
-    """Gives what may not leave towards a partner, in the order of names."""
+    """Gives what may not leave towards a partner, or (None) towards all alike, in the order of names."""
     said: dict[Subject, list[Setting]] = {}
     for rule in rules:
         if rule.concerns(groups, partner):

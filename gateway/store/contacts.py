@@ -1,15 +1,17 @@
 """Which level each person, or the administrator for everybody, has given to whom."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
+from gateway.model.address import Address
 from gateway.policy.access_level import Assignment, Member, MemberKind, Origin
 from gateway.store.database import Database, Statement
 
-_INSERT = "INSERT OR REPLACE INTO assignment VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR REPLACE INTO assignment VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_NONE: Mapping[Member, Assignment] = {}
 _DELETE = "DELETE FROM assignment WHERE owner = ? AND member_kind = ? AND member_value = ?"
 
 
@@ -22,7 +24,9 @@ class AssignmentStore:
     """
 
     _database: Database
-    _by_owner: dict[str, tuple[Assignment, ...]] = field(init=False, factory=dict, repr=False)
+    _by_owner: dict[str, dict[Member, Assignment]] = field(init=False, factory=dict, repr=False)
+    _wide: dict[str, dict[Member, Assignment]] = field(init=False, factory=dict, repr=False)
+    """Those of them that are not about one contact."""
 
     def __attrs_post_init__(self) -> None:
         for row in self._database.read("SELECT * FROM assignment"):
@@ -30,11 +34,17 @@ class AssignmentStore:
 
     def all(self) -> tuple[Assignment, ...]:
         """Gives every assignment."""
-        return tuple(entry for entries in self._by_owner.values() for entry in entries)
+        return tuple(entry for entries in self._by_owner.values() for entry in entries.values())
 
     def of(self, owner: str) -> Sequence[Assignment]:
         """Gives the assignments of one person (bare address), or with '' those that are made for everybody."""
-        return self._by_owner.get(owner, ())
+        return tuple(self._by_owner.get(owner, _NONE).values())
+
+    def about(self, owner: str, contact: Address) -> Iterable[Assignment]:
+        """Gives those of them that may concern a contact: his own, and those about more than one."""
+        named = self._by_owner.get(owner, _NONE).get(Member(MemberKind.CONTACT, contact.bare))
+        wide = self._wide.get(owner, _NONE).values()
+        return wide if named is None else (named, *wide)
 
     def set(self, assignment: Assignment) -> "Deferred[None]":
         """Makes an assignment, in place of the one that its owner had for the same member."""
@@ -58,18 +68,18 @@ class AssignmentStore:
         return self._database.write_all(tuple(_deletion(entry) for entry in ended))
 
     def _keep(self, assignment: Assignment) -> None:
-        others = self._others(assignment.owner, assignment.member)
-        self._by_owner[assignment.owner] = (*others, assignment)
+        for table in self._tables(assignment.member):
+            table.setdefault(assignment.owner, {})[assignment.member] = assignment
 
     def _forget(self, owner: str, member: Member) -> None:
-        others = self._others(owner, member)
-        if others:
-            self._by_owner[owner] = others
-        else:
-            self._by_owner.pop(owner, None)
+        for table in self._tables(member):
+            mine = table.get(owner, {})
+            mine.pop(member, None)
+            if not mine:
+                table.pop(owner, None)
 
-    def _others(self, owner: str, member: Member) -> tuple[Assignment, ...]:
-        return tuple(entry for entry in self._by_owner.get(owner, ()) if entry.member != member)
+    def _tables(self, member: Member) -> Iterable[dict[str, dict[Member, Assignment]]]:
+        return (self._by_owner,) if member.kind is MemberKind.CONTACT else (self._by_owner, self._wide)
 
 
 def _deletion(entry: Assignment) -> Statement:
@@ -78,9 +88,9 @@ def _deletion(entry: Assignment) -> Statement:
 
 def _row(entry: Assignment) -> tuple[Any, ...]:
     kind, value = entry.member.kind.value, entry.member.value
-    return str(entry.owner), kind, value, entry.level, entry.origin.value, entry.since, entry.until
+    return str(entry.owner), kind, value, entry.level, entry.origin.value, entry.since, entry.until, int(entry.locked)
 
 
 def _assignment(row: tuple[Any, ...]) -> Assignment:
-    owner, kind, value, level, origin, since, until = row
-    return Assignment(owner, Member(MemberKind(kind), value), level, Origin(origin), since, until)
+    owner, kind, value, level, origin, since, until, locked = row
+    return Assignment(owner, Member(MemberKind(kind), value), level, Origin(origin), since, until, bool(locked))

@@ -162,6 +162,16 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def sweep(path: Path) -> bool:
+    """Empties the write-ahead file, in which erased names still stand; False when somebody reads just now."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as problem:
+        raise StoreError(f"{path} cannot be swept: {problem}") from None
+    return not busy
+
+
 def search(path: Path, wanted: Search, limit: int) -> list[dict[str, Any]]:
     """Gives the newest entries that fit, oldest of them first, each with its persons."""
     where, values = wanted.where()

@@ -98,12 +98,39 @@ class House:
             "fields": ["availability", "show"],
         }
 
-    def levels_set(self, owner, contact, level):
-        self._note("levels_set", owner, contact, level)
+    def levels_set(self, owner, contact, level, until, lock, origin):
+        self._note("levels_set", owner, contact, level, until, lock, origin)
         return succeed({"owner": owner, "contact": contact, "level": level, "before": "team", "changed": True})
 
-    async def levels_unset(self, owner, contact):
-        self._note("levels_unset", owner, contact)
+    def levels_preview(self, owner, contact, level):
+        self._note("levels_preview", owner, contact, level)
+        seen = {"sees": ["note"], "gains": [], "loses": ["title"], "ceiling": "team"}
+        return {"owner": owner, "contact": contact, "level": level, "before": "team", **seen}
+
+    def contacts_list(self, owner):
+        self._note("contacts_list", owner)
+        held = {"since": None, "until": None, "given_by": "default", "ceiling": "team", "waits": True, "watches": False}
+        return [{"contact": "bob@partner.example", "level": "team", **held}]
+
+    def publish_list(self, owner):
+        self._note("publish_list", owner)
+        said = {"origin": "person", "since": 1_700_000_000.0, "switched": "off", "withheld_by": "you"}
+        return [{"field": "phone.mobile", **said}]
+
+    async def publish_set(self, owner, field, value):
+        self._note("publish_set", owner, field, value)
+        return {"owner": owner, "subject": field, "seen_by": ["bob@partner.example"], "withheld_by": ""}
+
+    async def publish_unset(self, owner, field):
+        self._note("publish_unset", owner, field)
+        return {"owner": owner, "subject": field, "seen_by": [], "withheld_by": ""}
+
+    async def publish_switch(self, owner, subject, state):
+        self._note("publish_switch", owner, subject, state)
+        return {"owner": owner, "subject": subject, "seen_by": [], "withheld_by": "your administrator, for everybody"}
+
+    async def levels_unset(self, owner, contact, origin):
+        self._note("levels_unset", owner, contact, origin)
         return {"owner": owner, "contact": contact, "level": "team", "before": "team", "changed": False}
 
     def partners_list(self):

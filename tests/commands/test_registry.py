@@ -6,6 +6,8 @@ import pytest_twisted
 
 from gateway.commands import COMMANDS, Operations, Where, execute, find
 from gateway.errors import CommandError, GatewayError
+from gateway.model.address import Address
+from gateway.policy.access_level import Origin
 
 from .house import House
 
@@ -17,6 +19,12 @@ ARGUMENTS = {
     ("levels", "show"): ALICE_BOB,
     ("levels", "set"): {**ALICE_BOB, "level": "public"},
     ("levels", "unset"): ALICE_BOB,
+    ("levels", "preview"): {**ALICE_BOB, "level": "team"},
+    ("contacts", "list"): {"owner": "alice@corp.example"},
+    ("publish", "list"): {"owner": "alice@corp.example"},
+    ("publish", "set"): {"owner": "alice@corp.example", "field": "note", "value": "back at two"},
+    ("publish", "unset"): {"owner": "alice@corp.example", "field": "note"},
+    ("publish", "switch"): {"owner": "alice@corp.example", "subject": "typing", "state": "off"},
     ("partners", "list"): {},
     ("partners", "show"): {"domain": "partner.example"},
     ("partners", "test"): {"domain": "partner.example"},
@@ -61,7 +69,31 @@ async def test_everyone_and_whole_domains_can_be_given_a_level():
     house = House()
     await execute(house, ["levels", "set"], {"owner": "everyone", "contact": "*.Ally.example", "level": "team"})
     await execute(house, ["levels", "set"], {"owner": "everyone", "contact": "everyone", "level": "public"})
-    assert house.asked == [("levels_set", "", "*.ally.example", "team"), ("levels_set", "", "everyone", "public")]
+    by_administrator = (None, None, Origin.ADMINISTRATOR)
+    assert house.asked == [
+        ("levels_set", "", "*.ally.example", "team", *by_administrator),
+        ("levels_set", "", "everyone", "public", *by_administrator),
+    ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_person_may_ask_about_himself_only(house):
+    alice = Address.parse("alice@corp.example/desk")
+    eve = {"owner": "eve@corp.example", "contact": "bob@partner.example", "level": "team", "until": "2h"}
+    await execute(house, ["levels", "set"], eve, alice)
+    assert house.asked == [
+        ("levels_set", "alice@corp.example", "bob@partner.example", "team", "2h", None, Origin.PERSON)
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if command.where is Where.DAEMON and not command.own], ids=str
+)
+@pytest_twisted.ensureDeferred
+async def test_what_is_the_administrators_is_not_a_persons(house, command):
+    with pytest.raises(CommandError, match="is for administrators"):
+        await execute(house, command.words, ARGUMENTS.get(command.words, {}), Address.parse("alice@corp.example"))
+    assert not house.asked
 
 
 @pytest_twisted.ensureDeferred

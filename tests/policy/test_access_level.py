@@ -219,3 +219,36 @@ def test_level_does_not_depend_on_the_order_and_comes_from_a_standing_match(
 @given(_entries)
 def test_a_block_by_name_of_the_person_always_stands(entries: list[Assignment]) -> None:
     assert level_of([*entries, entry("bob@partner.example", 32000)], "bob@partner.example") == "blocked"
+
+
+CONTACT = "bob@partner.example"
+
+
+def locked(member: str, level: str, owner: str = "") -> Assignment:
+    return Assignment(owner, Member.parse(member), level, Origin.ADMINISTRATOR, locked=True)
+
+
+def found(*entries: Assignment) -> Resolution:
+    return resolve(entries, Address.parse(CONTACT), Network.FEDERATION, STANDARD, "public", 0.0)
+
+
+def test_a_locked_level_is_the_most_that_a_person_may_give() -> None:
+    own = Assignment(OWNER, Member.parse(CONTACT), "personal")
+    given = found(own, locked("partner.example", "company"))
+    assert (given.level.name, given.assignment) == ("personal", own)
+    assert given.bound is not None and given.bound.name == "company"
+
+
+def test_less_than_the_locked_level_is_always_a_persons_to_give() -> None:
+    given = found(Assignment(OWNER, Member.parse(CONTACT), "blocked"), locked("partner.example", "company"))
+    assert given.level.name == "blocked"
+
+
+def test_whoever_is_locked_out_stays_out_whatever_a_person_says() -> None:
+    lock = locked("partner.example", "blocked")
+    assert found(Assignment(OWNER, Member.parse(CONTACT), "personal"), lock) == Resolution(STANDARD["blocked"], lock)
+
+
+def test_of_two_locks_the_more_specific_counts() -> None:
+    given = found(locked("everyone", "public"), locked(CONTACT, "team"))
+    assert given.bound is not None and given.bound.name == "team"

@@ -1,3 +1,5 @@
+ALTER TABLE assignment ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;
+
 CREATE TABLE publication (
     person TEXT NOT NULL,
     field  TEXT NOT NULL,
