@@ -18,7 +18,7 @@ from gateway.errors import CommandError, LedgerError
 from gateway.interfaces import Promise
 from gateway.ledger import Ledger, LedgerRules
 from gateway.metrics import Metrics
-from gateway.store.ledger import LedgerStore, Search, lines, search
+from gateway.store.ledger import LedgerStore, Search, lines, search, sweep
 
 FILE = "ledger.db"
 """The name of the ledger in the state folder."""
@@ -87,6 +87,7 @@ class Auditing:
         promises, erased, held = self._open().erase(person)
         for promise in promises:
             await _kept(promise)
+        await self._elsewhere(lambda: sweep(self._folder / FILE))
         return {"person": person, "erased": erased, "held": held}
 
     async def _noted(self, told: Mapping[str, Any], about: str | None, to: str | None) -> None:
