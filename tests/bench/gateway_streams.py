@@ -113,15 +113,15 @@ class GatewayStreams:
             from_corp, around.corp.domain, around.partner.domain, [from_corp, self.from_partner], doors, lasting=True
         )
 
-    def prepare_subscriptions(self, pairs: int) -> None:
-        """Subscribe vN of the partner to uN of corp for every pair and accept; Stalled when one does not arrive."""
+    def prepare_subscriptions(self, pairs: int, fan: int = 1) -> None:
+        """Subscribe the receiver of every pair to its sender, and accept; Stalled when one does not arrive."""
         path = self.hop()
         if self.from_partner is None:
             raise StreamClosed("no stream from the partner")
         corp, partner = self.neighbourhood.corp.domain, self.neighbourhood.partner.domain
         for first in range(0, pairs, SUBSCRIPTIONS_AT_ONCE):
             some = range(first, min(pairs, first + SUBSCRIPTIONS_AT_ONCE))
-            asked = [(receiver_of(pair, partner), sender_of(pair, corp)) for pair in some]
+            asked = [(receiver_of(pair, partner), sender_of(pair, corp, fan)) for pair in some]
             _exchange(path, self.from_partner, [_presence(a, b, "subscribe") for a, b in asked], SUBSCRIBE)
             _exchange(path, path.sender, [_presence(b, a, "subscribed") for a, b in asked], SUBSCRIBED)
 

@@ -126,8 +126,8 @@ def _start_gateway(room: Room, cells: Sequence[Cell]) -> tuple[GatewayUnderTest,
     gateway = GatewayUnderTest()
     gateway.start(room, SERVER_CORE)
     streams = gateway.neighbours
-    if any(cell.kind == "presence" for cell in cells):
-        streams.prepare_subscriptions(PAIRS)
+    for fan in sorted({cell.fan for cell in cells if cell.kind == "presence"}):
+        streams.prepare_subscriptions(PAIRS, fan)
     return gateway, streams
 
 

@@ -17,6 +17,8 @@ class Cell:
     name: str
     kind: str
     characters: int
+    fan: int = 1
+    """Contacts who are told the same of one person, one right after the other."""
 
     @property
     def end_tag(self) -> bytes:
@@ -30,6 +32,7 @@ CELLS: Mapping[str, Cell] = {
         Cell("message-200", "message", 200),
         Cell("message-1000", "message", 1000),
         Cell("presence", "presence", 40),
+        Cell("presence-fan", "presence", 40, 20),
     )
 }
 
@@ -40,9 +43,9 @@ def filler(characters: int) -> str:
     return (words * (characters // len(words) + 1))[: max(0, characters - 20)]
 
 
-def sender_of(pair: int, domain: str) -> str:
-    """Return the bare address of the sending user of a pair."""
-    return f"u{pair}@{domain}"
+def sender_of(pair: int, domain: str, fan: int = 1) -> str:
+    """Return the bare address of the sending user of a pair, whom so many receivers share."""
+    return f"u{pair}@{domain}" if fan == 1 else f"w{pair // fan}@{domain}"
 
 
 def receiver_of(pair: int, domain: str) -> str:
@@ -51,14 +54,19 @@ def receiver_of(pair: int, domain: str) -> str:
 
 
 def template(cell: Cell, pair: int, sender_domain: str, receiver_domain: str) -> bytes:
-    """Return the stanza of one pair; the stamp stands in the body or status, so no two presences are equal."""
-    sender, receiver = sender_of(pair, sender_domain) + "/r", receiver_of(pair, receiver_domain)
+    """Return the stanza of one pair.
+
+    The stamp stands in the body or status, so that no two presences are equal; that of a presence names the sender as
+    well, so that no two people ever say the same.
+    """
+    sender, receiver = sender_of(pair, sender_domain, cell.fan) + "/r", receiver_of(pair, receiver_domain)
     text = "t@STAMP@t" + filler(cell.characters)
     if cell.kind == "message":
         return (
             f"<message from='{sender}' to='{receiver}/r' type='chat' id='m@STAMP@-{pair}'><body>{text}</body>"
             "<active xmlns='http://jabber.org/protocol/chatstates'/></message>"
         ).encode()
+    text = f"t@STAMP@t{pair // cell.fan:05d}{filler(cell.characters)[5:]}"
     return (
         f"<presence from='{sender}' to='{receiver}' id='p@STAMP@-{pair}'><show>away</show><status>{text}</status>"
         "<priority>5</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' "

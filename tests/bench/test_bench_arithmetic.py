@@ -101,3 +101,14 @@ def test_report_leaves_out_repetitions_in_which_a_leg_failed() -> None:
     text = report.tables(rows)
     assert "gateway/prosody 0.50" in text
     assert "ejabberd     not measured" in text
+
+
+def test_people_never_say_the_same_but_one_person_says_the_same_to_each_of_twenty_contacts() -> None:
+    def bodies(name: str) -> list[bytes]:
+        supply = Supply.of(CELLS[name], 40, "corp.example", "partner.example")
+        return [stanza.partition(b">")[2] for stanza in supply.render(0, 40, 10**17).split(b"</presence>")[:-1]]
+
+    assert len(set(bodies("presence"))) == 40
+    assert [len(set(bodies("presence-fan")[start : start + 20])) for start in (0, 20)] == [1, 1]
+    assert len(set(bodies("presence-fan"))) == 2
+    assert {len(body) for body in bodies("presence")} == {len(body) for body in bodies("presence-fan")}
