@@ -216,26 +216,36 @@ def build(
     contacts: tuple[str, ...] = ("bob", "bill"),
     own: Mapping[str, object] | None = None,
     theirs: Mapping[str, object] | None = None,
+    server: Mapping[str, object] | None = None,
     **more: Any,
 ) -> House:
-    """Start servers of these kinds and the gateway between them; `own` are settings of the inside, `theirs` of SIP."""
+    """Start servers of these kinds and the gateway between them; `own` are settings of the inside, `theirs` of SIP,
+    `server` of a Kamailio inside."""
     sections = [
         sip_partner(domain, **(theirs or {})) if kind == "kamailio" else partner(domain)
         for domain, kind in outside.items()
     ]
     where = sip_inside(lab, transport, **(own or {})) if inside == "kamailio" else inside_server(lab)
     gateway = lab.gateway(sip_configuration(lab, *sections, inside=where, **more), ready=READY)
-    _start(lab, CORP, inside, people, f"{transport}:{INSIDE}:{GATE if transport == 'tls' else 5060}", gateway)
+    _start(lab, CORP, inside, people, f"{transport}:{INSIDE}:{GATE if transport == 'tls' else 5060}", gateway, server)
     for domain, kind in outside.items():
         _start(lab, domain, kind, contacts, f"tls:{OUTSIDE}:{GATE}", None)
     lab.ready()
     return House(lab, gateway, inside, outside)
 
 
-def _start(lab: Lab, domain: str, kind: str, names: tuple[str, ...], hop: str, gateway: Gateway | None) -> None:
+def _start(
+    lab: Lab,
+    domain: str,
+    kind: str,
+    names: tuple[str, ...],
+    hop: str,
+    gateway: Gateway | None,
+    server: Mapping[str, object] | None = None,
+) -> None:
     view = "inside" if gateway else "public"
     if kind == "kamailio":
-        lab.kamailio(domain, users=dict.fromkeys(names, ""), next_hop=hop, peer_check=gateway is None)
+        lab.kamailio(domain, users=dict.fromkeys(names, ""), next_hop=hop, peer_check=gateway is None, **(server or {}))
         return
     trust: list[Path] = inside_trust(lab, gateway) if gateway else [lab.pki.ca]
     users = dict.fromkeys(names, "pw")

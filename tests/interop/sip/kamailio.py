@@ -30,6 +30,8 @@ class KamailioPlan(ServerPlan):
     """Whether a From that comes over TLS must be of the domain that the certificate names first."""
     rules: bool = False
     """Whether who sees what is asked from the users' presence rules (RFC 5025); everybody sees all otherwise."""
+    contacts: bool = False
+    """Whether it holds the presence of people of foreign domains as well, as far as the gateway publishes it."""
     watch: bool = False
     """Whether it logs every request with its source."""
 
@@ -113,6 +115,14 @@ class Kamailio(Server):
             raise LabError(f"{self.domain}: {' '.join(command)}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def published(self, user: str, domain: str) -> str:
+        """The documents that it holds of somebody, one after the other."""
+        with sqlite3.connect(self._database.path, timeout=5.0) as database:
+            query = "SELECT body FROM presentity WHERE username = ? AND domain = ?"
+            found = database.execute(query, (user, domain)).fetchall()
+        database.close()
+        return "\n".join(row[0].decode() if isinstance(row[0], bytes) else str(row[0]) for row in found)
+
     def set_rules(self, user: str, document: str) -> None:
         """Give a user these presence rules (RFC 5025) and apply them to who watches him already; needs `rules`."""
         if not self.plan.rules:
@@ -129,6 +139,7 @@ class Kamailio(Server):
             "WITH_NEXT_HOP": bool(self.plan.next_hop),
             "WITH_PEER_CHECK": self.plan.peer_check,
             "WITH_RULES": self.plan.rules,
+            "WITH_CONTACTS": self.plan.contacts,
             "WITH_WATCH": self.plan.watch,
         }
         return [name for name, on in wanted.items() if on]

@@ -12,8 +12,8 @@ from .ocs_scene import ALICE, BOB, PIDF, Scene
 
 WINFO = "application/watcherinfo+xml"
 OPEN = (
-    "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='x'><tuple id='t'><status><basic>open</basic></status></tuple>"
-    "</presence>"
+    "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='x'>"
+    "<tuple id='t'><status><basic>open</basic></status></tuple></presence>"
 )
 
 
