@@ -128,6 +128,9 @@ class Outbox:
     def _send(self, entry: _Waiting) -> None:
         """Sends one entry; a fault in it hurts nothing behind it."""
         try:
+            if _expired(entry.envelope, self._now()):
+                self._refused(entry.envelope, Problem.REMOTE_SERVER_TIMEOUT)
+                return
             envelope = self._reconsider(entry.envelope)
             if envelope is not None and self._transmit is not None:
                 self._transmit(_stamped(envelope, entry.since, self._now()))
@@ -189,6 +192,12 @@ def weight(envelope: Envelope) -> int:
     if isinstance(content, Presence):
         return STANZA_BYTES + sum(len(text) for _, text in content.document.get(Field.NOTE) or ())
     return STANZA_BYTES
+
+
+def _expired(envelope: Envelope, now: float) -> bool:
+    """Says whether the sender does not want his message delivered any more (RFC 3428 section 7)."""
+    message = envelope.content
+    return isinstance(message, Message) and message.expires_at is not None and message.expires_at < now
 
 
 def _stamped(envelope: Envelope, since: float, now: float) -> Envelope:

@@ -170,6 +170,16 @@ def test_what_may_not_leave_any_more_does_not() -> None:
     assert bench.ids == ["2"]
 
 
+@pytest.mark.parametrize(("waited", "sent"), [(9.0, ["1", "2"]), (11.0, ["2"])])
+def test_what_its_sender_wants_no_more_is_not_sent(waited: float, sent: list[str]) -> None:
+    bench = Bench()
+    bench.put(evolve(said("1"), expires_at=1010.0), said("2"))
+    bench.now += waited
+    bench.box.opened(bench.transmit)
+    assert bench.ids == sent
+    assert bench.refused == ([] if "1" in sent else [("1", Problem.REMOTE_SERVER_TIMEOUT)])
+
+
 def test_clearing_answers_who_waits() -> None:
     bench = Bench()
     bench.put(said("1"), here(), Subscription(Ask.SUBSCRIBED, "2"))
