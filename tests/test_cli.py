@@ -72,6 +72,10 @@ DAEMON_LINES = [
     "partners list",
     "partners show partner.example",
     "partners test partner.example",
+    "ledger list",
+    "ledger list --about alice@corp.example --to partner.example --since 7d --field note --limit 5",
+    "ledger export --about alice@corp.example --file x.jsonl",
+    "ledger erase bob@partner.example",
     "status",
     "reload",
 ]
