@@ -137,7 +137,7 @@ class Administration:
         self._may_change(self._owner(owner), _member(contact), origin)
         end = read_until(until, self._now()) if until else None
         entry = Assignment(self._owner(owner), _member(contact), level, origin, self._now(), end, bool(lock))
-        return await self._change(entry.owner, entry.member, level, lambda: self._assignments.set(entry))
+        return await self._change(entry.owner, entry.member, entry, lambda: self._assignments.set(entry))
 
     async def levels_unset(self, owner: str, contact: str, origin: Origin = Origin.ADMINISTRATOR) -> LevelChanged:
         """Takes a level back, so that the next less specific one counts; tells every contact concerned."""
@@ -148,21 +148,25 @@ class Administration:
     def _may_change(self, owner: str, member: Member, origin: Origin) -> None:
         """A person's word about a member does not take the place of one that an administrator has locked."""
         if origin is not Origin.ADMINISTRATOR:
-            entry = next((entry for entry in self._assignments.of(owner) if entry.member == member), None)
+            entry = self._entry(owner, member)
             if entry is not None and entry.locked:
                 raise CommandError(f"your administrator has locked the level of {member} at {entry.level}")
 
     async def _change(
-        self, owner: str, member: Member, level: str | None, keep: Callable[[], Awaitable[None]]
+        self, owner: str, member: Member, given: Assignment | None, keep: Callable[[], Awaitable[None]]
     ) -> LevelChanged:
         """Puts a change of levels in force for everybody concerned at once, and waits until it is on disk."""
-        before = next((entry.level for entry in self._assignments.of(owner) if entry.member == member), None)
-        known = before or self._standing(owner, member)
+        before = self._entry(owner, member)
+        known = before.level if before else self._standing(owner, member)
         kept = keep()
         self.tell_all(self._house.pairs.of_person(owner) if owner else list(self._house.pairs))
-        after = level or self._standing(owner, member)
+        after = given.level if given else self._standing(owner, member)
         await kept
-        return {"owner": owner, "contact": str(member), "level": after, "before": known, "changed": before != level}
+        changed = _terms(before) != _terms(given)
+        return {"owner": owner, "contact": str(member), "level": after, "before": known, "changed": changed}
+
+    def _entry(self, owner: str, member: Member) -> Assignment | None:
+        return next((entry for entry in self._assignments.of(owner) if entry.member == member), None)
 
     def _standing(self, owner: str, member: Member) -> str:
         """Gives the level that counts without an entry of the owner's own for this member."""
@@ -296,6 +300,11 @@ def _source(pair: Pair) -> str:
         return "default"
     given = f"{entry.origin.value}, for {entry.member}"
     return given if entry.owner else f"{given}, in the eyes of everybody"
+
+
+def _terms(entry: Assignment | None) -> tuple[object, ...] | None:
+    """Gives what of an assignment makes a difference to anybody."""
+    return None if entry is None else (entry.level, entry.until, entry.locked)
 
 
 def _shown(entry: Assignment) -> LevelEntry:

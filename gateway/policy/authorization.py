@@ -54,15 +54,15 @@ class Facts:
 
     @property
     def modalities(self) -> frozenset[Modality]:
-        """Gives the kinds of traffic that may pass: those of the contract, less those that are walled."""
+        """Gives the kinds of traffic that may pass: those of the contract, less those walled or switched off."""
         if self.partner is None:
             return frozenset()
         found = self.partner.modalities - self.walled if self.walled else self.partner.modalities
-        return (
-            found - {MODALITIES[about] for about in self.refused if isinstance(about, Feature)}
-            if self.refused
-            else found
-        )
+        return found.difference(self._off) if self.refused else found
+
+    @property
+    def _off(self) -> list[Modality]:
+        return [MODALITIES[each.subject] for each in self.refused if isinstance(each.subject, Feature)]
 
     def refusal(self, about: Subject) -> Refusal | None:
         """Gives what keeps a field or feature from leaving, or None."""
@@ -70,7 +70,9 @@ class Facts:
 
     def shut(self, modality: Modality) -> Reason:
         """Gives the reason for which a kind of traffic may not pass."""
-        return Reason.WALL if modality in self.walled else Reason.MODALITY
+        if modality in self.walled:
+            return Reason.WALL
+        return Reason.SWITCHED_OFF if modality in self._off else Reason.MODALITY
 
     @property
     def knows(self) -> bool:
