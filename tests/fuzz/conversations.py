@@ -9,17 +9,16 @@ from gateway.protocols.sip.pager import Refused
 from gateway.protocols.sip.reader import StreamReader
 from gateway.protocols.sip.session import Letter
 from gateway.protocols.sip.subscribing import SubscriptionKey
-from gateway.protocols.sip.user_agent import MessageReceived, UserAgent
-from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatchState
+from gateway.protocols.sip.user_agent import UserAgent
+from gateway.protocols.sip.watching import NOTHING, Document
 from gateway.protocols.sip.writer import serialise
 from gateway.protocols.xmpp.dialback import Outcome
 from gateway.protocols.xmpp.events import StartTls, StreamTerms, Verify
-from tests.protocols.sip.talk import ALICE, BOB, PEER, TLS, station
+from tests.protocols.sip.talk import ALICE, BOB, PEER, SHOWN, TLS, agree, station
 from tests.protocols.sip.test_sessions import OFFER, Everybody
 from tests.protocols.xmpp.hosts import CORP, PARTNER, STRICT, initiating, receiving
 
 TEXT = Document("text/plain", b"hi")
-PIDF = Document("application/pidf+xml", b"<open/>")
 KEY = SubscriptionKey(ALICE, BOB)
 MOST = 40
 """Pieces of one conversation."""
@@ -61,14 +60,14 @@ class Ours:
                 case b"u":
                     agent.subscriber.unsubscribe(KEY, now)
                 case b"p":
-                    agent.publisher.publish(ALICE, PIDF, now)
+                    agent.publisher.publish(ALICE, SHOWN, now)
                 case b"r":
                     agent.publisher.remove(ALICE, now)
                 case b"x":
                     for watch in agent.notifier.subscriptions(ALICE, BOB):
                         agent.notifier.end(watch, "rejected", NOTHING, now)
                 case b"l":
-                    self.react([*agent.flow_lost(TLS, now)])
+                    agree(agent, agent.flow_lost(TLS, now), now)
                 case b"o":
                     agent.probe(ALICE, BOB, 3, now)
         except Refused:
@@ -85,17 +84,10 @@ class Ours:
         self.hear(made)
 
     def hear(self, message: Request | Response) -> None:
-        self.react([*self.agent.received(message, TLS, {"partner.example"}, self.now)])
-
-    def react(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, MessageReceived):
-                self.agent.answer(event.transaction, 202, self.now)
-            elif isinstance(event, WatcherAsks):
-                self.agent.notifier.show(event.key, WatchState.ACTIVE, PIDF, self.now)
+        agree(self.agent, self.agent.received(message, TLS, {"partner.example"}, self.now), self.now)
 
     def settle(self) -> None:
-        self.react([*self.agent.tick(self.now)])
+        agree(self.agent, self.agent.tick(self.now), self.now)
         for send in self.agent.take_output():
             assert serialise(send.message)
             if isinstance(send.message, Request):

@@ -13,8 +13,18 @@ from gateway.protocols.msrtc.legacy import read_legacy
 from gateway.protocols.pidf import read_pidf, write_pidf
 from gateway.protocols.sip import sdp
 from gateway.protocols.sip.addressing import address_of, uri_of
+from gateway.protocols.sip.dates import read_date
+from gateway.protocols.sip.digest import Credentials, Digest
 from gateway.protocols.sip.faults import SipFault, SipSyntaxError
-from gateway.protocols.sip.headers import CSeq, NameAddr, Via, parse_content_type, parse_token_params, split_list
+from gateway.protocols.sip.headers import (
+    CSeq,
+    Headers,
+    NameAddr,
+    Via,
+    parse_content_type,
+    parse_token_params,
+    split_list,
+)
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.reader import Malformed, StreamReader, read_datagram
 from gateway.protocols.sip.uri import SipUri
@@ -24,6 +34,7 @@ from gateway.protocols.xml_document import DocumentError
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION
 from gateway.protocols.xmpp.reader import Reader, XmlFault
 from tests.fuzz.conversations import negotiate, talk
+from tests.protocols.sip.talk import request
 
 NOW = 1_795_000_000.0
 ENTITY = "sip:alice@corp.example"
@@ -78,6 +89,27 @@ def sip_header(octets: bytes) -> None:
             take(value)
         except SipSyntaxError:
             continue
+    held = Headers([("Via", value), ("X-Own", value)])
+    assert held.all("v") == split_list(value.strip(" \t"))
+    held.set_first("Via", "first")
+    assert (held.get("via") or "").startswith("first")
+    held.set("x-own", "other")
+    held.remove("VIA")
+    assert (held.get("X-Own"), held.all("Via"), len(held)) == ("other", [], 1)
+
+
+def sip_digest(octets: bytes) -> None:
+    """Reads a challenge, one behind the other for a peer that is never satisfied; what answers it can be written."""
+    value = octets.decode("utf-8", "replace")
+    read_date(value)
+    asking = Digest(Credentials("gateway", "secret", frozenset({"corp.example"})), lambda: "token")
+    asked = request("MESSAGE")
+    for tries in range(4):
+        answer = asked.reply(401 if tries % 2 else 407)
+        answer.headers.add("WWW-Authenticate" if tries % 2 else "Proxy-Authenticate", value)
+        if asking.challenged(asked, answer, tries):
+            assert tries < 2
+            assert b"secret" not in serialise(asked)
 
 
 def pidf(octets: bytes) -> None:
@@ -156,6 +188,7 @@ TARGETS = (
     Target("sip_reader", sip_reader, ("sip/reader", "sip/head", "sip/message", "sip/validation", "sip/writer")),
     Target("sip_uri", sip_uri, ("sip/uri", "sip/addressing")),
     Target("sip_header", sip_header, ("sip/headers",)),
+    Target("sip_digest", sip_digest, ("sip/digest", "sip/dates")),
     Target("pidf", pidf, ("pidf/reading", "pidf/contacts", "pidf/priorities", "rpid", "xml_document")),
     Target("cpim", cpim, ("cpim", "mime", "im_body", "imdn", "iscomposing", "html_text")),
     Target("microsoft", microsoft, ("msrtc/categories", "msrtc/containers", "msrtc/legacy", "msrtc/parts", "winfo")),

@@ -13,6 +13,7 @@ from gateway.protocols.sip.headers import quote, unquote
 from gateway.protocols.sip.message import Request, Response
 
 _PARAMETER: Final = re.compile(r'\s*([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s",]+)\s*(?:,|$)')
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ALGORITHMS: Final[dict[str, Callable[[bytes], str]]] = {
     "SHA-256": lambda octets: hashlib.sha256(octets).hexdigest(),
     "MD5": lambda octets: hashlib.md5(octets, usedforsecurity=False).hexdigest(),
@@ -51,7 +52,7 @@ class Challenge:
         if scheme.lower() != "digest" or len(value) > _LONGEST:
             return None
         said = _parameters(rest)
-        if said is None or "realm" not in said or "nonce" not in said:
+        if said is None or "realm" not in said or "nonce" not in said or _CONTROL.search("".join(said.values())):
             return None
         algorithm = said.get("algorithm", "MD5").upper()
         offered = [each.strip().lower() for each in said.get("qop", "").split(",")]

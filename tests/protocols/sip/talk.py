@@ -1,17 +1,20 @@
 """Short ways to let SIP roles talk in memory: messages from text, a clock by hand, tokens that count."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.protocols.sip.headers import Headers
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.station import Station
 from gateway.protocols.sip.transaction_events import Send
 from gateway.protocols.sip.transactions import TransactionLayer
+from gateway.protocols.sip.user_agent import MessageReceived, UserAgent
+from gateway.protocols.sip.watching import Document, WatcherAsks, WatchState
 
 ALICE = "sip:alice@corp.example"
 BOB = "sip:bob@partner.example"
 GATEWAY = "sip:gw.corp.example:5061;transport=tls"
 PEER = "sip:sip.partner.example:5061;transport=tls"
+SHOWN = Document("application/pidf+xml", b"<open/>")
 TLS, UDP = "tls:partner.example", "udp:partner.example"
 
 
@@ -68,3 +71,12 @@ def line(message: Request | Response) -> str:
 
 def lines(sends: Sequence[Send]) -> list[str]:
     return [line(send.message) for send in sends]
+
+
+def agree(agent: UserAgent, events: Iterable[object], now: float) -> None:
+    """Answers every MESSAGE with 202 and shows every watcher something."""
+    for event in events:
+        if isinstance(event, MessageReceived):
+            agent.answer(event.transaction, 202, now)
+        elif isinstance(event, WatcherAsks):
+            agent.notifier.show(event.key, WatchState.ACTIVE, SHOWN, now)

@@ -11,16 +11,15 @@ from gateway.protocols.sip.pager import Refused
 from gateway.protocols.sip.session import Letter
 from gateway.protocols.sip.station import Station
 from gateway.protocols.sip.subscribing import SubscriptionKey
-from gateway.protocols.sip.user_agent import MessageReceived, UserAgent
-from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatchState
+from gateway.protocols.sip.user_agent import UserAgent
+from gateway.protocols.sip.watching import NOTHING, Document
 from gateway.protocols.sip.writer import serialise
 
-from .talk import ALICE, BOB, PEER, TLS, UDP, request, response, station
+from .talk import ALICE, BOB, PEER, SHOWN, TLS, UDP, agree, request, response, station
 from .test_sessions import OFFER, Everybody
 
 LIMIT = 12
 TEXT = Document("text/plain", b"hi")
-PIDF = Document("application/pidf+xml", b"<open/>")
 KEY = SubscriptionKey(ALICE, BOB)
 
 GOOD = {
@@ -102,7 +101,7 @@ class House:
             if asked is not None:
                 fields |= {"To": asked.headers.get("From"), "Call_ID": asked.call_id}
         asked_of_us = request(said["method"], ALICE, said["body"], **fields)
-        self.react(self.agent.received(asked_of_us, said["flow"], None, self.now))
+        agree(self.agent, self.agent.received(asked_of_us, said["flow"], None, self.now), self.now)
 
     def response(self, said: dict) -> None:  # type: ignore[type-arg]
         if self.asked:
@@ -112,13 +111,13 @@ class House:
             if body:
                 fields["Content_Type"] = "application/sdp"
             made = response(asked, said["status"], ("bob", "other", None)[said["call"]], body, **fields)
-            self.react(self.agent.received(made, said["flow"], None, self.now))
+            agree(self.agent, self.agent.received(made, said["flow"], None, self.now), self.now)
 
     def wait(self, said: dict) -> None:  # type: ignore[type-arg]
         self.now += said["seconds"]
 
     def lost(self, said: dict) -> None:  # type: ignore[type-arg]
-        self.react(self.agent.flow_lost(said["flow"], self.now))
+        agree(self.agent, self.agent.flow_lost(said["flow"], self.now), self.now)
 
     def user(self, said: dict) -> None:  # type: ignore[type-arg]
         agent, now = self.agent, self.now
@@ -134,7 +133,7 @@ class House:
                 case 3:
                     agent.subscriber.unsubscribe(KEY, now)
                 case 4:
-                    agent.publisher.publish(ALICE, PIDF, now)
+                    agent.publisher.publish(ALICE, SHOWN, now)
                 case 5:
                     agent.publisher.remove(ALICE, now) if said["within"] else agent.sessions.end(ALICE, BOB, now)
                 case 6 if watches:
@@ -142,15 +141,8 @@ class House:
         except Refused:
             return
 
-    def react(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, MessageReceived):
-                self.agent.answer(event.transaction, 202, self.now)
-            elif isinstance(event, WatcherAsks):
-                self.agent.notifier.show(event.key, WatchState.ACTIVE, PIDF, self.now)
-
     def settle(self) -> None:
-        self.react([*self.agent.tick(self.now)])
+        agree(self.agent, self.agent.tick(self.now), self.now)
         for send in self.agent.take_output():
             assert serialise(send.message)
             if isinstance(send.message, Request):
@@ -187,6 +179,6 @@ def test_answers_are_answers() -> None:
     house.settle()
     assert [each.method for each in house.asked] == ["SUBSCRIBE"]
     made: Response = response(house.asked[0], 200, "bob", Expires="600")
-    house.react([*house.agent.received(made, TLS, None, 0.1)])
+    agree(house.agent, house.agent.received(made, TLS, None, 0.1), 0.1)
     house.settle()
     assert len(house.agent.subscriber) == 1

@@ -133,3 +133,7 @@ def test_password_is_in_no_repr() -> None:
 def test_challenges_are_read_with_blanks_and_quotes() -> None:
     found = Challenge.parse('digest  realm = "a \\"b\\"" ,nonce=abc,stale=false')
     assert found == Challenge('a "b"', "abc")
+
+
+def test_a_challenge_that_no_header_could_bear_is_not_answered() -> None:
+    assert Challenge.parse('Digest realm="corp.example", nonce="a\tb"') is None
