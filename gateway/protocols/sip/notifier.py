@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,7 +12,7 @@ from gateway.protocols.sip.dialogs import Dialog, DialogKey, DialogRefused
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.headers import parse_content_type
 from gateway.protocols.sip.message import Request
-from gateway.protocols.sip.station import Station, bare, speaks_for
+from gateway.protocols.sip.station import Station, bare, domain_of, speaks_for
 from gateway.protocols.sip.timers import Alarms
 from gateway.protocols.sip.transaction_events import ResponseReceived, TimedOut, TransportFailed
 from gateway.protocols.sip.watching import NOTHING, Document, Watch, WatcherAsks, WatcherGone, WatchState
@@ -33,6 +34,8 @@ FAILURES: Final = 3
 PER_PAIR: Final = 8
 """Subscriptions of one watcher to one presentity."""
 LIMIT: Final = 100_000
+PER_DOMAIN: Final = 40_000
+"""Subscriptions of the watchers of one domain: no partner takes the room of all others (protocols.md L-05)."""
 ENDING: Final = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 """The statuses of a NOTIFY that end its subscription (RFC 6665 section 4.2.2, RFC 5057)."""
 
@@ -58,10 +61,13 @@ class Notifier:
     max_expires: int = EXPIRES
     interval: float = INTERVAL
     limit: int = LIMIT
+    per_domain: int = PER_DOMAIN
     _watches: dict[DialogKey, Watch] = field(init=False, factory=dict)
     _pairs: dict[tuple[str, str, str], list[Watch]] = field(init=False, factory=dict)
     _paced: dict[tuple[str, str, str], float] = field(init=False, factory=dict)
     """When the latest round of notifications to a pair began."""
+    _domains: Counter[str] = field(init=False, factory=Counter)
+    """How many subscriptions the watchers of each domain have."""
     _alarms: Alarms[DialogKey] = field(init=False, factory=Alarms)
     _paces: Alarms[tuple[str, str, str]] = field(init=False, factory=Alarms)
     _events: list[NotifierEvent] = field(init=False, factory=list)
@@ -187,7 +193,7 @@ class Notifier:
         Raises KeyError, TypeError and ValueError for what to_plain did not write.
         """
         watch = Watch.from_plain(plain, now, posix, cseq_floor)
-        if watch.expires_at <= now or len(self._watches) >= self.limit:
+        if watch.expires_at <= now or self._full(watch.watcher):
             return None
         self._keep(watch)
         return watch.dialog.key
@@ -234,9 +240,12 @@ class Notifier:
         if fault := self._interval_fault(request):
             return fault
         status = self.admit(*pair)
-        if status == 200 and (len(self._watches) >= self.limit or len(self._pairs.get(pair, ())) >= PER_PAIR):
+        if status == 200 and (self._full(pair[1]) or len(self._pairs.get(pair, ())) >= PER_PAIR):
             return 500
         return status
+
+    def _full(self, watcher: str) -> bool:
+        return len(self._watches) >= self.limit or self._domains[domain_of(watcher)] >= self.per_domain
 
     def _interval_fault(self, request: Request) -> int:
         """Gives 423 for an interval that is too brief: below our minimum and below an hour (RFC 6665 4.2.1.1)."""
@@ -319,12 +328,14 @@ class Notifier:
     def _keep(self, watch: Watch) -> None:
         self._watches[watch.dialog.key] = watch
         self._pairs.setdefault(watch.pair, []).append(watch)
+        self._domains[domain_of(watch.watcher)] += 1
         self._alarms.set(watch.dialog.key, watch.wake)
 
     def _drop(self, watch: Watch) -> None:
         if self._watches.pop(watch.dialog.key, None) is None:
             return
         self._alarms.set(watch.dialog.key, None)
+        self._domains[domain_of(watch.watcher)] -= 1
         kept = self._pairs[watch.pair]
         kept.remove(watch)
         if not kept:

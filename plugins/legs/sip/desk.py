@@ -70,6 +70,8 @@ class SipDesk:
         self._publications = Publications(agent.publisher, reactor.seconds, now) if publishes else None
         agent.subscriber.accept = {**ocs.ACCEPTED, WINFO: (winfo.MEDIA_TYPE,)}
         agent.takes_benotify = side is Side.INTERNAL
+        if side is Side.INTERNAL:  # all watchers there are of our own domain
+            agent.notifier.per_domain = agent.notifier.limit
 
     # -- to this side ----------------------------------------------------------------------------------------------
 

@@ -386,6 +386,15 @@ def test_6_2_the_latest_wins_within_five_seconds() -> None:
     assert b">chat<" in last.body and len(bridge.asked) - before <= 2
 
 
+@pytest.mark.parametrize("status", [408, 486, 500, 503])
+def test_6_2_a_refused_notification_is_nobodys_error(status: int) -> None:
+    bridge = Bridge(OpenHouse(approved=True))
+    bridge.hear(subscribe())
+    before = len(bridge.asked)
+    assert bridge.reply(bridge.asked[-1], status) == [] and bridge.house.failed == []
+    assert len(bridge.asked) == before and len(bridge.agent.notifier) == 1
+
+
 # --- 6.3: notifications from SIP to XMPP
 
 

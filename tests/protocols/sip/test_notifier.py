@@ -401,3 +401,25 @@ def test_what_was_not_written_here_is_refused(change: dict[str, object]) -> None
     (kept,) = house.notifier.to_plain(0.0, 0.0)
     with pytest.raises((KeyError, TypeError, ValueError)):
         House().notifier.restore(kept | change, 0.0, 0.0, 1)
+
+
+def test_one_domain_does_not_take_the_room_of_the_others() -> None:
+    house = House()
+    house.notifier.per_domain = 2
+    for number, person in enumerate(("bob", "bill", "carol")):
+        sender = f"<sip:{person}@partner.example>;tag=a"
+        house.subscribe(0.1, From_=sender, Call_ID=f"c{number}", CSeq="1")
+    assert house.out() == ["200 SUBSCRIBE", "200 SUBSCRIBE", "500 SUBSCRIBE"]
+    house.subscribe(0.2, From_="<sip:eve@stranger.example>;tag=e", Call_ID="c9", CSeq="1")
+    assert house.out() == ["200 SUBSCRIBE"]
+
+
+def test_who_has_left_makes_room() -> None:
+    house = House()
+    house.notifier.per_domain = 1
+    (first,) = house.subscribe(0.1, Call_ID="c1", CSeq="1")
+    assert isinstance(first, WatcherAsks)
+    house.notifier.end(first.key, "rejected", CLOSED, 0.2)
+    house.out()
+    house.subscribe(0.3, Call_ID="c2", CSeq="1", From_="<sip:bill@partner.example>;tag=b")
+    assert house.out()[0] == "200 SUBSCRIBE"
