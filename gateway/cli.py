@@ -144,9 +144,8 @@ def _click_parameter(parameter: Parameter) -> click.Parameter:
     if parameter.file:
         return click.Argument([parameter.name], type=click.File("r", encoding="utf-8-sig"))
     if parameter.flag:
-        return click.Option(
-            [f"--{parameter.name.replace('_', '-')}"], flag_value="yes", type=kind, help=parameter.text.capitalize() + "."
-        )
+        said = f"--{parameter.name.replace('_', '-')}"
+        return click.Option([said], flag_value="yes", type=kind, help=parameter.text.capitalize() + ".")
     if parameter.optional:
         return click.Option([f"--{parameter.name}"], type=kind, help=parameter.text.capitalize() + ".")
     return click.Argument([parameter.name], type=kind)

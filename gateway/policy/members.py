@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from gateway.model.address import Address
 from gateway.policy.access_level import AccessLevel, Assignment, Member, MemberKind, Network, Resolution, resolve
@@ -96,9 +96,15 @@ class Standing:
     def found(
         self, people: Iterable[tuple[Address, Network]], now: float, more: Iterable[Assignment] = ()
     ) -> tuple[AccessLevel, ...]:
-        """Gives the level that each of some people has at `now` (posix seconds), with some entries more."""
+        """Gives what each of some people sees at `now` (posix seconds), with some entries more.
+
+        A level that an administrator's lock bounds is given with the fields that are left of it.
+        """
         more = tuple(more)
-        return tuple(self.resolved(address, network, now, more).level for address, network in people)
+        found = (self.resolved(address, network, now, more) for address, network in people)
+        return tuple(
+            evolve(one.level, fields=one.level.fields & one.bound.fields) if one.bound else one.level for one in found
+        )
 
     def resolved(self, address: Address, network: Network, now: float, more: Iterable[Assignment] = ()) -> Resolution:
         """Gives the level that counts for one contact, and what gives it."""

@@ -1,6 +1,7 @@
 """The presence rules that say what levels give: every contact is shown the fields of his level and no others."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -11,6 +12,7 @@ from gateway.policy.access_level import BLOCKED, AccessLevel, Member, MemberKind
 from gateway.policy.members import Circle, Standing
 from gateway.policy.presence_rules import OF_CONTACTS, OF_PERSONS, OF_SERVICES, grant_for
 
+_Person: TypeAlias = tuple[Address, Network]
 EVER = float("inf")
 IN_DOCUMENTS = frozenset(
     {Field.AVAILABILITY, Field.DEVICE}.union(*(one.shows for one in (*OF_PERSONS, *OF_SERVICES, *OF_CONTACTS)))
@@ -40,17 +42,33 @@ def rules_for(standing: Standing, circle: Circle, moments: Sequence[float]) -> W
     names = (f"r{number}" for number in range(1, 1_000_000))
     rules: list[Rule] = []
     for member in filter(circle.has_anybody, circle.members):
-        people = circle.standing_for(member)
-        known = [periods(standing, one, moments) for one in people]
-        alike = all(each == known[0] for each in known)
-        for (_, network), each in zip(people[:1] if alike else people, known, strict=not alike):
-            who = (*_who(member, circle), *(() if alike else (Reach(network.value),)))
-            rules += (Rule(next(names), (*who, *_when(one.start, one.end)), _grant(one.level)) for one in each)
+        for who, person in _parts(member, circle, standing, moments):
+            found = periods(standing, person, moments)
+            rules += (Rule(next(names), (*who, *_when(one.start, one.end)), _grant(one.level)) for one in found)
     rules += (Rule(next(names), *found) for found in _floor(standing, circle, moments))
     return Written(tuple(rules), tuple(_remarks(rules, circle)))
 
 
-def periods(standing: Standing, person: tuple[Address, Network], moments: Sequence[float]) -> tuple[Period, ...]:
+def _parts(
+    member: Member, circle: Circle, standing: Standing, moments: Sequence[float]
+) -> Iterator[tuple[tuple[Condition, ...], _Person]]:
+    """Gives the conditions for a member and somebody they hold for; by network, where that makes a difference."""
+    people = circle.standing_for(member)
+    who = tuple(_who(member, circle))
+    if len({periods(standing, one, moments) for one in people}) == 1:
+        yield who, people[0]
+        return
+    classes = [one.value for one in circle.members if one.kind is MemberKind.NETWORK]
+    for person in people:
+        if person[1].value in classes:
+            yield (*who, Reach(person[1].value)), person
+    # All others have the level of everyone.
+    rest = [person for person in people if person[1].value not in classes]
+    for person in rest[:1]:
+        yield (*who, *(Reach(name, outside=True) for name in classes)), person
+
+
+def periods(standing: Standing, person: _Person, moments: Sequence[float]) -> tuple[Period, ...]:
     """Gives the levels of somebody, each with its time; the first has begun ever ago."""
     found: list[Period] = []
     for start, end, moment in _times(moments):

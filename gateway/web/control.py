@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 from gateway.errors import CommandError, GatewayError
 from gateway.log import Log
 
-LONGEST_LINE = 64 * 1024
-"""Bytes of a request."""
+LONGEST_LINE = 8 * 1024 * 1024
+"""Bytes of a request: a file can be an argument."""
 ASK_SECONDS = 10.0
 """How long a client may take to send its request."""
 ANSWER_SECONDS = 60.0
