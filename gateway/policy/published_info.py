@@ -68,13 +68,13 @@ PRESENCE_FIELDS = frozenset(
 
 
 ASKED: Mapping[QueryKind, frozenset[Field]] = {
-    QueryKind.CARD: frozenset(Field) - PRESENCE_FIELDS,
+    QueryKind.CARD: frozenset(Field) - PRESENCE_FIELDS - {Field.WORKING_HOURS},
     QueryKind.LAST_ACTIVITY: frozenset({Field.LAST_ACTIVE}),
     QueryKind.TIME: frozenset({Field.TIME_ZONE}),
     QueryKind.CAPABILITIES: frozenset({Field.CAPABILITIES, Field.DEVICE}),
     QueryKind.PICTURE: frozenset({Field.PHOTO}),
     QueryKind.MOOD: frozenset({Field.MOOD}),
-    QueryKind.ACTIVITY: frozenset({Field.ACTIVITY}),
+    QueryKind.ACTIVITY: frozenset({Field.ACTIVITY, Field.MEETING_SUBJECT, Field.MEETING_LOCATION}),
     QueryKind.LOCATION: frozenset({Field.LOCATION}),
     QueryKind.NAME: frozenset({Field.DISPLAY_NAME}),
     QueryKind.PING: frozenset(),

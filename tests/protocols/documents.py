@@ -120,7 +120,7 @@ CANARIES = {
     Field.LOCATION: (Place({"room": "canary-room"}), "canary-room"),
     Field.TIME_ZONE: ("+05:45", "345"),
     Field.MOOD: (Mood("grumpy", "canary-mood"), "grumpy"),
-    Field.FREE_BUSY: (FreeBusy(1_000_000_800, (Slot.OUT_OF_OFFICE, Slot.BUSY) * 8), "u7u7uw"),
+    Field.FREE_BUSY: (FreeBusy(int(NOW) // 900 * 900 + 90_000, (Slot.OUT_OF_OFFICE, Slot.BUSY) * 8), "u7u7uw"),
     Field.MEETING_SUBJECT: ("canary-subject", "canary-subject"),
     Field.MEETING_LOCATION: ("canary-meeting-room", "canary-meeting-room"),
     Field.OUT_OF_OFFICE: ((("", "canary-reply"),), "canary-reply"),

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from gateway.model.presence import OFFLINE, Field, PresenceDocument
+from gateway.model.presence import OFFLINE, Field, PresenceDocument, Texts
 from gateway.protocols.datetimes import read_datetime, write_datetime
 from gateway.protocols.element import Element
 from gateway.protocols.msrtc import names, states
+from gateway.protocols.msrtc.calendar import write_free_busy, write_working_hours
 from gateway.protocols.msrtc.parts import kind_of_state, read_part
 from gateway.protocols.pidf.contacts import write_tel
 from gateway.protocols.pidf.writing import place_text
@@ -22,11 +23,6 @@ LOSSES: Final[Mapping[Field, str]] = {
     Field.PHOTO: "a link to an inside server",
     Field.TIME_ZONE: "the sign of timeZoneBias is not certain (reference/ocs.md 2.8 strips it)",
     Field.URL: "a SharePoint site: inside hosts",
-    Field.FREE_BUSY: "not written yet",
-    Field.MEETING_SUBJECT: "not written yet",
-    Field.MEETING_LOCATION: "not written yet",
-    Field.OUT_OF_OFFICE: "not written yet",
-    Field.WORKING_HOURS: "not written yet",
 }
 """Fields that categories do not say here, and why; a note in several languages is told in its first."""
 
@@ -46,6 +42,7 @@ _CARD: Final = {
     Field.DEPARTMENT: "department",
     Field.OFFICE: "office",
 }
+_MEETING: Final = {Field.MEETING_SUBJECT: "meetingSubject", Field.MEETING_LOCATION: "meetingLocation"}
 _BEST_STATES: Final = ("aggregateState", "userState", "")
 
 
@@ -121,12 +118,15 @@ def write_categories(document: PresenceDocument, uri: str, *, dnd_is_busy: bool 
     LAST_ACTIVE, no container, no endpoint; `userProperties` and the other private categories are never written.
     """
     shown = document if document.available else OFFLINE
-    texts = shown.get(Field.NOTE)
-    note = f"<note xmlns='{names.NOTE}'>{_note_body(texts[0][1])}</note>" if texts else ""
+    times, hours = shown.get(Field.FREE_BUSY), shown.get(Field.WORKING_HOURS)
     inside = "".join(_card(shown))
     card = f"<contactCard xmlns='{names.CONTACT_CARD}'>{inside}</contactCard>" if inside else ""
-    out = _category("state", "1", _state(shown, dnd_is_busy)) + _category("note", "0", note)
+    out = _category("state", "1", _state(shown, dnd_is_busy))
+    out += _category("note", "0", _note("personal", shown.get(Field.NOTE)))
+    out += _category("note", "1", _note("OOF", shown.get(Field.OUT_OF_OFFICE)))
     out += _category("contactCard", "0", card)
+    out += _category("calendarData", "0", write_working_hours(hours) if hours is not None else "")
+    out += _category("calendarData", "1", write_free_busy(times) if times is not None else "")
     start = f"<categories xmlns='{names.CATEGORIES}' uri='{escape_attribute(uri, replace_illegal=True)}'>"
     return f"{start}{out}</categories>".encode()
 
@@ -169,6 +169,11 @@ def _state(document: PresenceDocument, dnd_is_busy: bool) -> str:
     activity = document.get(Field.ACTIVITY)
     if activity is not None:
         out += _activity(states.token_of(activity, number), states.spoken(activity))
+    elif Field.OUT_OF_OFFICE in document and states.shows("out-of-office", number):
+        out += _activity("out-of-office", "")
+    for name, element in _MEETING.items():
+        if document.get(name):
+            out += tag(element, document[name])
     place = document.get(Field.LOCATION)
     where = place_text(place) if place is not None else ""
     if where:
@@ -186,8 +191,11 @@ def _activity(name: str, text: str) -> str:
     return f"<activity token='{name}' minAvailability='{token.least}'{most}/>"
 
 
-def _note_body(text: str) -> str:
-    return f"<body type='personal' uri=''>{escape_text(text, replace_illegal=True)}</body>"
+def _note(kind: str, texts: Texts | None) -> str:
+    if not texts:
+        return ""
+    body = f"<body type='{kind}' uri=''>{escape_text(texts[0][1], replace_illegal=True)}</body>"
+    return f"<note xmlns='{names.NOTE}'>{body}</note>"
 
 
 def _card(document: PresenceDocument) -> Iterator[str]:

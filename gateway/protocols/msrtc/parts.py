@@ -63,6 +63,8 @@ def _state(state: Element, now: float) -> Fields:
     doing = _activity(activity, number) if activity is not None else None
     if doing is not None:
         fields[Field.ACTIVITY] = doing
+    _set(fields, Field.MEETING_SUBJECT, line(_child(state, "meetingSubject")))
+    _set(fields, Field.MEETING_LOCATION, line(_child(state, "meetingLocation")))
     device = _DEVICES.get(line(_child(state, "device")))
     if device is not None:
         fields[Field.DEVICE] = device

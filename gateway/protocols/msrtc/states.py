@@ -62,8 +62,13 @@ def number_of(document: PresenceDocument, *, dnd_is_busy: bool = True) -> int:
 def token_of(activity: Activity, number: int) -> str:
     """Gives the token for an activity, or '' when there is none that is shown beside the number."""
     name = _token(activity)
+    return name if shows(name, number) else ""
+
+
+def shows(name: str, number: int) -> bool:
+    """Says whether there is a token of that name that is shown beside the number."""
     token = TOKENS.get(name)
-    return name if token is not None and _fits(number, token.least, token.most) else ""
+    return token is not None and _fits(number, token.least, token.most)
 
 
 def spoken(activity: Activity) -> str:

@@ -11,13 +11,14 @@ PIDF: Final = "urn:ietf:params:xml:ns:pidf"
 MODEL: Final = "urn:ietf:params:xml:ns:pidf:data-model"
 RPID: Final = "urn:ietf:params:xml:ns:pidf:rpid"
 CIPID: Final = "urn:ietf:params:xml:ns:pidf:cipid"
+TIMED: Final = "urn:ietf:params:xml:ns:pidf:timed-status"
 DRAFT_STATUS: Final = "urn:ietf:params:xml:ns:pidf:status:rpid-status"
 """Namespace of a draft of RFC 4480, in whose place inside status Microsoft's clients look for activities."""
 IM_STATUS: Final = "urn:ietf:params:xml:ns:pidf:im"
 SHOW: Final = "jabber:client"
 """Namespace of the `<show/>` inside status (RFC 8048 section 5.2)."""
 
-PREFIXES: Final[Mapping[str, str]] = {"dm": MODEL, "rpid": RPID, "ci": CIPID}
+PREFIXES: Final[Mapping[str, str]] = {"dm": MODEL, "rpid": RPID, "ci": CIPID, "ts": TIMED}
 """Prefix to namespace, in the order in which they are declared."""
 
 # Section 4.1.1 of RFC 3863 prints the name with a colon at its end; the last is a draft's.
@@ -40,16 +41,14 @@ LOSSES: Final[Mapping[Field, str]] = {
     Field.ADDRESS_WORK: "CIPID has no element for it; RFC 4119 is never bridged",
     Field.ADDRESS_HOME: "CIPID has no element for it; RFC 4119 is never bridged",
     Field.PHOTO: "CIPID icon is a link, which the reader would fetch from us and we from him",
-    Field.FREE_BUSY: "not written yet",
-    Field.MEETING_SUBJECT: "not written yet",
-    Field.MEETING_LOCATION: "not written yet",
-    Field.OUT_OF_OFFICE: "not written yet",
-    Field.WORKING_HOURS: "not written yet",
+    Field.WORKING_HOURS: "a timed status (RFC 4481) has a beginning and an end, no week",
 }
 """Fields that a presence document cannot say, and why.
 
-Of the fields it can say: a place becomes one text; a telephone number keeps its digits and extension; a number
-without digits, and a web address that is not http or https, are left out.
+Of the fields it can say: subject and place of a meeting are in the note of the activity, the note of an automatic
+reply is there where the person has none, free and busy times begin with the next quarter of an hour; a place becomes
+one text; a telephone number keeps its digits and extension; a number without digits, and a web address that is not
+http or https, are left out.
 """
 
 CARRIED: Final = frozenset(Field) - frozenset(LOSSES)

@@ -9,7 +9,9 @@ from gateway.protocols.datetimes import write_datetime
 from gateway.protocols.pidf import names
 from gateway.protocols.pidf.contacts import PHONE_CLASSES, is_web, write_mailto, write_tel
 from gateway.protocols.pidf.priorities import write_priority
+from gateway.protocols.pidf.timed import write_timed
 from gateway.protocols.rpid import WORD_OF_SHOW, write_activity, write_mood
+from gateway.protocols.spoken import spoken_activity, spoken_note
 from gateway.protocols.texts import tag, write_texts
 from gateway.protocols.vocabulary import DEVICES, PLACE_PARTS
 from gateway.protocols.xml_text import escape_attribute, escape_text
@@ -41,7 +43,7 @@ def write_pidf(
     if not document.available:
         return closed_pidf(entity, tuple_id)
     _check(tuple_id)
-    tuples = _presence_tuple(document, tuple_id, contact, priority, for_microsoft)
+    tuples = _presence_tuple(document, tuple_id, now, contact, priority, for_microsoft)
     for number, extra in enumerate(_contact_tuples(document, _domain(entity)), 1):
         tuples += f"<tuple id='{tuple_id}-{number}'><status><basic>open</basic></status>{extra}</tuple>"
     inside = "".join(_person(document, now))
@@ -80,7 +82,7 @@ def _presence(entity: str, inside: str) -> bytes:
 
 
 def _presence_tuple(
-    document: PresenceDocument, tuple_id: str, contact: str | None, priority: int, for_microsoft: bool
+    document: PresenceDocument, tuple_id: str, now: float, contact: str | None, priority: int, for_microsoft: bool
 ) -> str:
     out = f"<tuple id='{tuple_id}'><status><basic>open</basic>"
     show = document.get(Field.SHOW)
@@ -92,11 +94,14 @@ def _presence_tuple(
     device = document.get(Field.DEVICE)
     if device in DEVICES:
         out += tag("rpid:class", device)
+    times = document.get(Field.FREE_BUSY)
+    if times is not None:
+        out += write_timed(times, now)
     if contact:
         rank = write_priority(priority)
         shown = f" priority='{rank}'" if rank is not None else ""
         out += f"<contact{shown}>{escape_text(contact, replace_illegal=True)}</contact>"
-    return out + write_texts("note", document.get(Field.NOTE) or ()) + "</tuple>"
+    return out + write_texts("note", spoken_note(document)) + "</tuple>"
 
 
 def _contact_tuples(document: PresenceDocument, domain: str) -> Iterator[str]:
@@ -129,11 +134,11 @@ def _person(document: PresenceDocument, now: float) -> Iterator[str]:
     if name:
         yield tag("ci:display-name", name)
     yield from (tag("ci:homepage", url) for url in document.get(Field.URL) or () if is_web(url))
-    yield write_texts("dm:note", document.get(Field.NOTE) or ())
+    yield write_texts("dm:note", spoken_note(document))
 
 
 def _activities(document: PresenceDocument) -> str:
-    show, activity = document.get(Field.SHOW), document.get(Field.ACTIVITY)
+    show, activity = document.get(Field.SHOW), spoken_activity(document)
     said = [(WORD_OF_SHOW[show], "", "")] if show in WORD_OF_SHOW else []
     if activity is not None:
         written = write_activity(activity)

@@ -11,6 +11,7 @@ IN_STANZA = frozenset(
         Field.AVAILABILITY,
         Field.SHOW,
         Field.NOTE,
+        Field.OUT_OF_OFFICE,
         Field.IDLE,
         Field.LAST_ACTIVE,
         Field.DISPLAY_NAME,
@@ -21,7 +22,13 @@ IN_STANZA = frozenset(
 )
 """Fields that a presence stanza itself carries; the other fields of presence go as PEP events."""
 IN_EVENTS = (Field.ACTIVITY, Field.MOOD, Field.LOCATION)
-_EVENTS = frozenset(IN_EVENTS)
+_EVENT_OF = {name: name for name in IN_EVENTS} | dict.fromkeys(
+    (Field.MEETING_SUBJECT, Field.MEETING_LOCATION), Field.ACTIVITY
+)
+"""Field to the one whose event says it: subject and place of a meeting are in the text of the activity."""
+_EVENTS = frozenset(_EVENT_OF)
+CARRIED = IN_STANZA | _EVENTS
+"""Fields that are told without being asked for."""
 
 
 class OutwardPresence:
@@ -65,4 +72,7 @@ def _stanza(presence: Presence) -> str | None:
 def _changed_events(changed: frozenset[Field] | None) -> tuple[Field, ...]:
     if changed is None:
         return IN_EVENTS
-    return () if _EVENTS.isdisjoint(changed) else tuple([name for name in IN_EVENTS if name in changed])
+    if _EVENTS.isdisjoint(changed):
+        return ()
+    moved = {_EVENT_OF[name] for name in changed & _EVENTS}
+    return tuple([name for name in IN_EVENTS if name in moved])

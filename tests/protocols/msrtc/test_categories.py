@@ -50,6 +50,8 @@ def test_the_sample_of_the_reference() -> None:
         **OPEN,
         Field.SHOW: Show.DND,
         Field.ACTIVITY: Activity("working", "in_a_meeting"),
+        Field.MEETING_SUBJECT: "Budget",
+        Field.MEETING_LOCATION: "Room 3",
         Field.DEVICE: "pc",
         Field.NOTE: (("", "Back at 14h"),),
         Field.DISPLAY_NAME: "Alice Example",
@@ -148,10 +150,14 @@ def test_nobody_reachable_is_the_same_octets_whatever_else_is_known() -> None:
     body = write_categories(OFFLINE, URI)
     assert write_categories(canary_document(set(Field) - {Field.AVAILABILITY}), URI) == body
     assert b"<availability>18500</availability></state>" in body
-    assert b"<category name='note' instance='0'/><category name='contactCard' instance='0'/></categories>" in body
+    empty = [f"<category name='{name}' instance='{number}'/>" for name, number in EMPTY]
+    assert body.endswith(f"</category>{''.join(empty)}</categories>".encode())
     assert read(body) == OFFLINE
 
 
+EMPTY = (("note", 0), ("note", 1), ("contactCard", 0), ("calendarData", 0), ("calendarData", 1))
+IN_ANOTHERS_PLACE = {Field.FREE_BUSY, Field.OUT_OF_OFFICE, Field.WORKING_HOURS}
+"""Fields that are written but not read as themselves."""
 SEEN = {
     Field.SHOW: "<availability>15500",
     Field.LAST_ACTIVE: "lastActive",
@@ -177,7 +183,12 @@ def test_a_field_not_in_the_document_is_not_in_the_written_form(names: set[Field
 
 def carried(document: PresenceDocument) -> PresenceDocument:
     """Gives what a reader makes of a document's written form."""
-    fields = {name: document[name] for name in document if name not in LOSSES}
+    fields = {name: document[name] for name in document if name not in {*LOSSES, *IN_ANOTHERS_PLACE}}
+    away = document.get(Field.OUT_OF_OFFICE)
+    if away:
+        fields.setdefault(Field.NOTE, away)
+        if Field.ACTIVITY not in fields and states.number_of(document) >= 12000:
+            fields[Field.ACTIVITY] = states.TOKENS["out-of-office"].activity
     number = states.number_of(document)
     activity = fields.get(Field.ACTIVITY)
     if activity is not None and not states.token_of(activity, number):

@@ -43,6 +43,7 @@ _Reader = Callable[[Element, _Found, str], None]
 _AVAILABILITY: Final = Field.AVAILABILITY
 _SHOW: Final = Field.SHOW
 _NOTE: Final = Field.NOTE
+_OUT_OF_OFFICE: Final = Field.OUT_OF_OFFICE
 _IDLE: Final = Field.IDLE
 _LAST_ACTIVE: Final = Field.LAST_ACTIVE
 _DISPLAY_NAME: Final = Field.DISPLAY_NAME
@@ -195,7 +196,7 @@ def _write_fields(document: PresenceDocument, priority: int) -> str:
     show = field(_SHOW)
     if show is not None:
         out = _SHOW_FORMS[show]
-    note = field(_NOTE)
+    note = field(_NOTE) or field(_OUT_OF_OFFICE)
     if note:
         out += write_texts("status", note)
     if priority:

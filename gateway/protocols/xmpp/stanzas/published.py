@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from gateway.model.presence import Activity, Field, Mood, Photo, Place, PresenceDocument
 from gateway.protocols.element import Element
+from gateway.protocols.spoken import spoken_activity
 from gateway.protocols.texts import line, tag
 from gateway.protocols.vocabulary import GENERAL_ACTIVITIES, MOODS, PLACE_PARTS, SPECIFIC_ACTIVITIES
 from gateway.protocols.xml_text import escape_attribute
@@ -130,7 +131,7 @@ def _read_activity(payload: Element) -> Mapping[Field, Any]:
 
 
 def _write_activity(document: PresenceDocument) -> str:
-    activity = document.get(Field.ACTIVITY)
+    activity = spoken_activity(document)
     if activity is None:
         return ""
     general = activity.general if activity.general in GENERAL_ACTIVITIES else "undefined"
