@@ -59,6 +59,7 @@ async def daemon(tmp_path):
     await running.socket.close()
 
 
+RULES = Path(__file__).parent / "protocols" / "pres_rules" / "rfc5025_example.xml"
 DAEMON_LINES = [
     "view alice@corp.example bob@partner.example",
     "explain alice@corp.example bob@partner.example",
@@ -69,6 +70,10 @@ DAEMON_LINES = [
     "levels set alice@corp.example bob@partner.example public",
     "levels set everyone *.ally.example team",
     "levels unset alice@corp.example bob@partner.example",
+    f"levels import alice@corp.example {RULES} --dry-run",
+    f"levels import alice@corp.example {RULES} --format containers",
+    "levels export alice@corp.example",
+    "levels export alice@corp.example --format kamailio",
     "partners list",
     "partners show partner.example",
     "partners test partner.example",
@@ -80,6 +85,8 @@ DAEMON_LINES = [
     "reload",
 ]
 STATUS = {"explain alice@corp.example bob@partner.example --field note": 1, "partners test partner.example": 2}
+STATUS[f"levels import alice@corp.example {RULES} --dry-run"] = 1
+STATUS[f"levels import alice@corp.example {RULES} --format containers"] = 1
 STATUS["levels unset alice@corp.example bob@partner.example"] = 1
 
 
