@@ -100,7 +100,7 @@ class Reader:
     _ragged: bool = field(init=False, default=False)
     """Text of the open stanza came in several pieces."""
     _long: bool = field(init=False, default=False)
-    """A stanza in this chunk may hold an attribute beyond the limit."""
+    """What expat has of this chunk and the open stanza has room for an attribute beyond the limit."""
     _declared: int = field(init=False, default=0)
     """Namespace declarations of the open stanza so far."""
     _limit: Callable[[Limits], None] | None = field(init=False, default=None)
@@ -328,10 +328,15 @@ def _attach(reader: Reader, parser: XMLParserType) -> Callable[[Limits], None]:
         if not stack:
             stanza = kids.pop()
             count = reader._declared = 0
-            if reader._ragged or reader._long:
+            if reader._ragged or (reader._long and may_be_long(stanza)):
                 _tidy(stanza, reader.limits.token_chars)
                 reader._ragged = False
             emit(stanza)  # type: ignore[arg-type]
+
+    def may_be_long(stanza: Element | str) -> bool:
+        # many stanzas may share one long chunk: this one must have room for such an attribute before its end tag
+        room = parser.CurrentByteIndex - reader._mark > reader.limits.token_chars
+        return room or isinstance(stanza, str) or not stanza.children
 
     def text(piece: str) -> None:
         if not stack:

@@ -340,3 +340,26 @@ def test_reads_what_lxml_reads(document: str, size: int) -> None:
     events, condition = in_stream(document.encode(), size)
     assert condition is None
     assert events == [as_lxml_sees(etree.fromstring(document.encode()))]
+
+
+@pytest.mark.parametrize(
+    "shape", ["<iq a='{}'/>", "<iq a='{}'><x/></iq>", "<iq><x a='{}'/></iq>", "<iq><x><y a='{}'/></x></iq>"]
+)
+@pytest.mark.parametrize("before", [0, 1, 1000])
+@pytest.mark.parametrize("size", [0, 16384])
+def test_an_attribute_that_is_too_long_is_found_among_many_stanzas_in_one_chunk(
+    shape: str, before: int, size: int
+) -> None:
+    limits = AFTER_AUTHENTICATION
+    fits, too_long = (shape.format("x" * (limits.token_chars + more)).encode() for more in (0, 1))
+    events, condition = in_stream(MESSAGE * before + fits + MESSAGE, size)
+    assert (len(events), condition) == (before + 2, None)
+    events, condition = in_stream(MESSAGE * before + too_long + MESSAGE, size)
+    assert (len(events), condition) == (before, "policy-violation")
+
+
+def test_stanzas_in_a_long_chunk_are_not_looked_through_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[object] = []
+    monkeypatch.setattr("gateway.protocols.xmpp.reader._tidy", lambda stanza, most: looked_at.append(stanza))
+    assert len(in_stream(MESSAGE * 1000)[0]) == 1000
+    assert looked_at == []
