@@ -185,7 +185,9 @@ class SipLeg:
         return take_into_use
 
     def report(self) -> LegReport:
-        """Says how the links are."""
+        """Says how the links are, and which of our own servers is lost."""
+        gone = self.outside.reach.gone if self.outside.reach is not None else []
+        lost = self.inside.reach.gone if self.inside is not None and self.inside.reach is not None else []
         links = tuple(
             {
                 "partner": self._partner_of(flow.domain),
@@ -198,12 +200,12 @@ class SipLeg:
                 "tls": (flow.link.tls_version or "") if flow.link else "",
                 "method": "mutual TLS",
                 "since": None,
-                "problem": "",
+                "problem": "does not answer" if flow.domain in gone else "",
                 "silent_seconds": None,
             }
             for flow in self.outside.flows
         )
-        return LegReport("", links, self._outside_host.expiries)
+        return LegReport(f"{', '.join(lost)} does not answer" if lost else "", links, self._outside_host.expiries)
 
     async def test(self, remote: str) -> list[Any]:
         """Tries to reach a domain: looks it up, connects, secures, and asks for its OPTIONS."""

@@ -116,6 +116,11 @@ class Reach:
         else:
             peer.heard_at = now
 
+    @property
+    def gone(self) -> list[str]:
+        """Gives the domains that have been told to be lost."""
+        return sorted(domain for domain, peer in self._peers.items() if peer.lost)
+
     def forget(self, domain: str) -> None:
         """Forgets a domain that is nobody's any more."""
         self._peers.pop(domain, None)

@@ -11,8 +11,8 @@ from .crossing import House, SipPerson, XmppPerson, build
 pytestmark = pytest.mark.interop
 
 ASKS = (
-    "From: <sip:bob@partner.example>\r\nTo: <sip:{name}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: late1\r\n"
-    "imdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nthere?"
+    "From: <sip:bob@partner.example>\r\nTo: <sip:{name}>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+    "imdn.Message-ID: late1\r\nimdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nthere?"
 )
 
 

@@ -76,9 +76,10 @@ def test_gone_for_long_is_told_once_and_back_is_told_once() -> None:
     play.wait(85)
     assert play.told == []
     play.wait(600)
-    assert play.told == [(PEER, "lost")]
+    assert play.told == [(PEER, "lost")] and play.reach.gone == [PEER]
     play.alive = True
     play.wait(60)
+    assert play.reach.gone == []
     assert play.told == [(PEER, "lost"), (PEER, True)]
 
 
