@@ -26,6 +26,9 @@ LOSSES: Final[Mapping[Field, str]] = {
 }
 """Fields that categories do not say here, and why; a note in several languages is told in its first."""
 
+CARRIED: Final = frozenset(Field) - frozenset(LOSSES)
+"""Fields that categories say."""
+
 _DEVICES: Final = {"pc": "computer", "console": "computer", "web": "web"} | dict.fromkeys(
     ("phone", "handheld", "tablet", "sms"), "mobile"
 )
