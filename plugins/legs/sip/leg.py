@@ -16,6 +16,7 @@ from gateway.model.address import Address
 from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import Field, PresenceDocument
 from gateway.presence_book import IN_PRESENCE
+from gateway.protocols.msrtc.categories import CARRIED as IN_CATEGORIES
 from gateway.protocols.pidf import CARRIED
 from gateway.protocols.sip.digest import Credentials
 from gateway.protocols.sip.uri import SipUri
@@ -42,7 +43,7 @@ class SipLeg:
     """Speaks SIP with partners, and with the organisation's own server."""
 
     name = "sip"
-    carries: frozenset[Field] = IN_PRESENCE | CARRIED
+    carries: frozenset[Field] = IN_PRESENCE | CARRIED | IN_CATEGORIES
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings

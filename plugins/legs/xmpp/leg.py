@@ -11,7 +11,6 @@ from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import PresenceDocument
-from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.xmpp.stanzas.queries import question_of
 from gateway.transport.authority import CertificateAuthority
 from gateway.transport.listener import Listener
@@ -22,6 +21,7 @@ from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
 from plugins.legs.xmpp.examination import examine
 from plugins.legs.xmpp.hosts import InsideHost, OutsideHost
 from plugins.legs.xmpp.outflow import Outflow
+from plugins.legs.xmpp.outward import CARRIED
 from plugins.legs.xmpp.server_face import ServerFace
 from plugins.legs.xmpp.trust import InsideTrust
 
@@ -40,7 +40,7 @@ class XmppLeg:
     """Speaks XMPP with the partners, and with the organisation's own server."""
 
     name = "xmpp"
-    carries = IN_PRESENCE
+    carries = CARRIED
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
