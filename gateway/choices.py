@@ -18,6 +18,7 @@ from gateway.policy.authorization import Facts, disclosure, permission
 from gateway.policy.precedence import Layer
 from gateway.policy.settings import OwnSettings, Refusal, Subject, refused, subject
 
+DEFAULT = "default"
 OWN = "own"
 """The source of what a person publishes by command."""
 PHONES = frozenset({Field.PHONE_WORK, Field.PHONE_MOBILE, Field.PHONE_HOME, Field.PHONE_OTHER})
@@ -65,20 +66,24 @@ class Choices:
         return [_listed(pair) for pair in pairs if _matters(pair) and pair.facts.partner is not None]
 
     def levels_preview(self, owner: str, contact: str, level: str) -> Effect:
-        """Says what a contact would see at a level of what is published now, and what he would see no longer."""
+        """Says what a contact would see at a level of what is published now, and what he would see no longer.
+
+        The level `default` is the one that he has when nobody has said anything about him by name.
+        """
         rules = self._of.pairs.rules
-        if level not in rules.levels:
+        if level != DEFAULT and level not in rules.levels:
             raise CommandError(f"{level!r} is no level; the levels are {', '.join(sorted(rules.levels))}")
         pair = self._of.pairs.of(Address.parse(owner), Address.parse(contact))
         document = self._of.presence.everything_of(pair)
         now = _seen(document, pair.facts)
-        then = _seen(document, evolve(pair.facts, level=rules.levels[level]))
+        meant = self._of.pairs.level_without(pair) if level == DEFAULT else rules.levels[level]
+        then = _seen(document, evolve(pair.facts, level=meant))
         partner = pair.facts.partner
-        over = rules.levels[level].fields - partner.ceiling if partner and level != BLOCKED else frozenset()
+        over = meant.fields - partner.ceiling if partner and meant.name != BLOCKED else frozenset()
         return {
             "owner": owner,
             "contact": contact,
-            "level": level,
+            "level": meant.name,
             "before": pair.facts.level.name,
             "sees": _names(then),
             "gains": _names(then - now),

@@ -24,6 +24,7 @@ STATE = Path("/var/lib/gateway")
 FAILED = 2
 _GROUPS = {
     "contacts": "Who outside may see a person.",
+    "requests": "Contacts who ask to see somebody.",
     "publish": "What a person publishes, and what he keeps back.",
     "levels": "Access levels: who may see how much.",
     "partners": "Federation partners.",

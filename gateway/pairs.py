@@ -12,7 +12,7 @@ from gateway.model.address import Address
 from gateway.model.envelope import Side
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import State
-from gateway.policy.access_level import AccessLevel, Assignment, Network, resolve
+from gateway.policy.access_level import AccessLevel, Assignment, Member, MemberKind, Network, resolve
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.partners import Lock, Partner, Partners
 from gateway.policy.settings import OwnSettings, Rule, refused
@@ -68,6 +68,10 @@ class Pair:
     """True when that is to be told although the contact may have been told it already."""
     snubbed: bool = False
     """True when the contact has asked for a subscription while he was blocked: he believes that his request waits."""
+    asked_at: float | None = None
+    """Posix seconds at which the contact asked to see the person; None when that was before the start."""
+    verified: bool | None = None
+    """What his server said about him then: that it has verified him, that it has not, or nothing (None)."""
     revoking_since: float | None = None
     """When a narrowing was decided that the contact has not been told yet."""
     spoke_at: float = 0.0
@@ -196,6 +200,24 @@ class PairBook:
             self.refresh(pair)
             pair.waiting = False
 
+    def level_without(self, pair: Pair) -> AccessLevel:
+        """Gives the level that would count without what the person has said about this contact by name."""
+        named = Member(MemberKind.CONTACT, pair.contact)
+        entries = [
+            entry
+            for entry in self._entries(pair.person, pair.contact)
+            if not (entry.owner == pair.person and entry.member == named)
+        ]
+        partner = pair.facts.partner
+        network = partner.network if partner else Network.FEDERATION
+        rules = self.rules
+        return resolve(entries, pair.contact, network, rules.levels, rules.default_level, self.now()).level
+
+    def _entries(self, person: Address, contact: Address) -> list[Assignment]:
+        given = self._assignments
+        entries = [*given.about(person, contact), *given.about("", contact), *self.rules.assignments]
+        return [entry for entry in entries if entry.owner in ("", person, person.domain)]
+
     def _made(self, person: Address, contact: Address) -> Pair:
         facts, until = self._facts(person, contact)
         partner = facts.partner.name if facts.partner else ""
@@ -226,9 +248,7 @@ class PairBook:
     def _facts(self, person: Address, contact: Address) -> tuple[Facts, float]:
         rules, now = self.rules, self.now()
         partner: Partner | None = rules.partners.of(contact.domain)
-        given = self._assignments
-        entries = [*given.about(person, contact), *given.about("", contact), *rules.assignments]
-        mine = [entry for entry in entries if entry.owner in ("", person, person.domain)]
+        mine = self._entries(person, contact)
         network = partner.network if partner else Network.FEDERATION
         found = resolve(mine, contact, network, rules.levels, rules.default_level, now)
         state = self._subscriptions.state(person, contact)

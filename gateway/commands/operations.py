@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar
 
+from gateway.policy.access_level import Origin
+
 _Answer = TypeVar("_Answer")
 Soon: TypeAlias = "_Answer | Awaitable[_Answer]"
 """An answer, now or later."""
@@ -93,6 +95,110 @@ class LevelChanged(TypedDict):
     level: str
     before: str
     changed: bool
+
+
+class ContactListed(TypedDict):
+    """One contact of a person: his level, who gave it, and whether he waits to be approved.
+
+    `ceiling` names what the administrator allows at most, when it takes something from the level.
+    """
+
+    contact: str
+    level: str
+    since: float | None
+    until: float | None
+    given_by: str
+    ceiling: str
+    waits: bool
+    watches: bool
+
+
+class Effect(TypedDict):
+    """What a level would mean: the fields that a contact would see of what is published now, gain, and lose."""
+
+    owner: str
+    contact: str
+    level: str
+    before: str
+    sees: list[str]
+    gains: list[str]
+    loses: list[str]
+    ceiling: str
+
+
+class RequestListed(TypedDict):
+    """One contact who waits for an answer: since when (None: since before the start), and the level that he would have.
+
+    `verified` is false when his organisation says that it does not vouch for him.
+    """
+
+    owner: str
+    contact: str
+    since: float | None
+    level: str
+    verified: bool
+
+
+class RequestAnswered(TypedDict):
+    """A request that was answered, and the level that counts."""
+
+    owner: str
+    contact: str
+    level: str
+    accepted: bool
+
+
+class PublicationListed(TypedDict):
+    """One published field: `origin` is administrator, person, leg, calendar or ''; `switched` is on, off, default."""
+
+    field: str
+    origin: str
+    since: float | None
+    switched: str
+    withheld_by: str
+
+
+class Published(TypedDict):
+    """A field or feature that was published or switched, and who sees it now."""
+
+    owner: str
+    subject: str
+    seen_by: list[str]
+    withheld_by: str
+
+
+class LevelPlanned(TypedDict):
+    """One entry that an import changes: its level before and after (None: no entry), and its end in posix seconds."""
+
+    contact: str
+    before: str | None
+    after: str | None
+    until: float | None
+
+
+class RemarkShown(TypedDict):
+    """What cannot be expressed: the line of the document (0: none), the rule or container, and what becomes of it."""
+
+    line: int
+    rule: str
+    text: str
+
+
+class LevelsImported(TypedDict):
+    """What a document means: the entries that change, whether they are kept, and what cannot be expressed."""
+
+    owner: str
+    kept: bool
+    changes: list[LevelPlanned]
+    remarks: list[RemarkShown]
+
+
+class LevelsExported(TypedDict):
+    """What counts for a person, as an XML document, and where a server that reads it shows less."""
+
+    owner: str
+    document: str
+    remarks: list[str]
 
 
 class PartnerListed(TypedDict):
@@ -216,11 +322,50 @@ class Operations(Protocol):
     def levels_show(self, owner: str, contact: str) -> Soon[LevelShown]:
         """Shows the level that counts."""
 
-    def levels_set(self, owner: str, contact: str, level: str) -> Soon[LevelChanged]:
-        """Gives a level, at once and durably; owner '' is everybody."""
+    def levels_set(
+        self, owner: str, contact: str, level: str, until: str | None, lock: str | None, origin: Origin
+    ) -> Soon[LevelChanged]:
+        """Gives a level, at once and durably, perhaps for a time; owner '' is everybody."""
 
-    def levels_unset(self, owner: str, contact: str) -> Soon[LevelChanged]:
+    def levels_preview(self, owner: str, contact: str, level: str) -> Soon[Effect]:
+        """Says what a level would mean."""
+
+    def levels_unset(self, owner: str, contact: str, origin: Origin) -> Soon[LevelChanged]:
         """Takes an assignment away, at once and durably."""
+
+    def contacts_list(self, owner: str) -> Soon[list[ContactListed]]:
+        """Lists a person's contacts."""
+
+    def requests_list(self, owner: str | None) -> Soon[list[RequestListed]]:
+        """Lists who waits for an answer of one person, or of anybody (None)."""
+
+    def requests_accept(
+        self, owner: str, contact: str, level: str | None, until: str | None, origin: Origin
+    ) -> Soon[RequestAnswered]:
+        """Lets a contact see a person, at a level."""
+
+    def requests_refuse(self, owner: str, contact: str) -> Soon[RequestAnswered]:
+        """Tells a contact that he may not see a person."""
+
+    def publish_list(self, owner: str) -> Soon[list[PublicationListed]]:
+        """Lists what is published about a person, by whom."""
+
+    def publish_set(self, owner: str, field: str, value: str) -> Soon[Published]:
+        """Publishes a field in a person's own name."""
+
+    def publish_unset(self, owner: str, field: str) -> Soon[Published]:
+        """Publishes a field no more."""
+
+    def publish_switch(self, owner: str, subject: str, state: str) -> Soon[Published]:
+        """Keeps a field or feature back, lets it leave, or leaves that to the administrator."""
+
+    def levels_import(
+        self, owner: str, file: str, format: str | None, dry_run: str | None
+    ) -> Soon[LevelsImported]:
+        """Makes a person's entries those that a document (its text is `file`) means; with `dry_run` only says so."""
+
+    def levels_export(self, owner: str, format: str | None) -> Soon[LevelsExported]:
+        """Gives what counts for a person as presence rules."""
 
     def partners_list(self) -> Soon[list[PartnerListed]]:
         """Lists the partners."""

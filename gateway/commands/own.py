@@ -1,6 +1,13 @@
 """How the answers read with which people decide about themselves."""
 
-from gateway.commands.operations import ContactListed, Effect, PublicationListed, Published
+from gateway.commands.operations import (
+    ContactListed,
+    Effect,
+    PublicationListed,
+    Published,
+    RequestAnswered,
+    RequestListed,
+)
 from gateway.commands.render import columns, moment
 from gateway.log import escape
 
@@ -36,6 +43,23 @@ def effect(result: Effect) -> str:
     if result["ceiling"]:
         rows.append(("limit", f"the contract allows {result['ceiling']} at most"))
     return columns(rows)
+
+
+def requests_list(result: list[RequestListed]) -> str:
+    """Shows who waits for an answer, one a line."""
+    if not result:
+        return "nobody waits for an answer"
+    rows = [
+        (each["owner"], each["contact"], moment(each["since"]), each["level"], "" if each["verified"] else "unverified")
+        for each in result
+    ]
+    return columns(rows, ("OWNER", "CONTACT", "SINCE", "WOULD HAVE", ""))
+
+
+def answered(result: RequestAnswered) -> str:
+    """Shows how a request was answered."""
+    said = f"accepted at {result['level']}" if result["accepted"] else "refused"
+    return f"{escape(result['contact'])} for {escape(result['owner'])}: {said}"
 
 
 def publish_list(result: list[PublicationListed]) -> str:

@@ -112,6 +112,19 @@ class House:
         held = {"since": None, "until": None, "given_by": "default", "ceiling": "team", "waits": True, "watches": False}
         return [{"contact": "bob@partner.example", "level": "team", **held}]
 
+    def requests_list(self, owner):
+        self._note("requests_list", owner)
+        asked = {"since": None, "level": "public", "verified": False}
+        return [{"owner": "alice@corp.example", "contact": "eve@supplier.example", **asked}]
+
+    async def requests_accept(self, owner, contact, level, until, origin):
+        self._note("requests_accept", owner, contact, level, until, origin)
+        return {"owner": owner, "contact": contact, "level": level or "public", "accepted": True}
+
+    def requests_refuse(self, owner, contact):
+        self._note("requests_refuse", owner, contact)
+        return {"owner": owner, "contact": contact, "level": "public", "accepted": False}
+
     def publish_list(self, owner):
         self._note("publish_list", owner)
         said = {"origin": "person", "since": 1_700_000_000.0, "switched": "off", "withheld_by": "you"}
@@ -132,6 +145,16 @@ class House:
     async def levels_unset(self, owner, contact, origin):
         self._note("levels_unset", owner, contact, origin)
         return {"owner": owner, "contact": contact, "level": "team", "before": "team", "changed": False}
+
+    async def levels_import(self, owner, file, format, dry_run):
+        self._note("levels_import", owner, file, format, dry_run)
+        change = {"contact": "bob@partner.example", "before": None, "after": "team", "until": 1_700_000_000.0}
+        remark = {"line": 7, "rule": "a", "text": "<sphere> depends on what is not known here"}
+        return {"owner": owner, "kept": not dry_run, "changes": [change], "remarks": [remark]}
+
+    def levels_export(self, owner, format):
+        self._note("levels_export", owner, format)
+        return {"owner": owner, "document": "<ruleset/>\n", "remarks": ["no words -- for office"]}
 
     def partners_list(self):
         self._note("partners_list")

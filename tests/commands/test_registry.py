@@ -19,8 +19,13 @@ ARGUMENTS = {
     ("levels", "show"): ALICE_BOB,
     ("levels", "set"): {**ALICE_BOB, "level": "public"},
     ("levels", "unset"): ALICE_BOB,
+    ("levels", "import"): {"owner": "alice@corp.example", "file": "<ruleset/>", "format": "containers"},
+    ("levels", "export"): {"owner": "alice@corp.example", "format": "kamailio"},
     ("levels", "preview"): {**ALICE_BOB, "level": "team"},
     ("contacts", "list"): {"owner": "alice@corp.example"},
+    ("requests", "list"): {},
+    ("requests", "accept"): {**ALICE_BOB, "level": "company"},
+    ("requests", "refuse"): ALICE_BOB,
     ("publish", "list"): {"owner": "alice@corp.example"},
     ("publish", "set"): {"owner": "alice@corp.example", "field": "note", "value": "back at two"},
     ("publish", "unset"): {"owner": "alice@corp.example", "field": "note"},
@@ -53,7 +58,7 @@ async def test_every_command_is_carried_out_and_readable(command):
 def test_the_daemon_has_an_operation_for_every_command(command):
     operation = getattr(Operations, "_".join(command.words))
     wanted = list(inspect.signature(operation).parameters)[1:]
-    assert wanted == [parameter.name for parameter in command.parameters]
+    assert wanted == [*(parameter.name for parameter in command.parameters), *(["origin"] if command.signed else [])]
 
 
 @pytest_twisted.ensureDeferred
@@ -77,7 +82,8 @@ async def test_everyone_and_whole_domains_can_be_given_a_level():
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_person_may_ask_about_himself_only(house):
+async def test_a_person_may_ask_about_himself_only():
+    house = House()
     alice = Address.parse("alice@corp.example/desk")
     eve = {"owner": "eve@corp.example", "contact": "bob@partner.example", "level": "team", "until": "2h"}
     await execute(house, ["levels", "set"], eve, alice)
@@ -87,10 +93,13 @@ async def test_a_person_may_ask_about_himself_only(house):
 
 
 @pytest.mark.parametrize(
-    "command", [command for command in COMMANDS if command.where is Where.DAEMON and not command.own], ids=str
+    "command",
+    [command for command in COMMANDS if command.where is Where.DAEMON and not command.own],
+    ids=lambda command: " ".join(command.words),
 )
 @pytest_twisted.ensureDeferred
-async def test_what_is_the_administrators_is_not_a_persons(house, command):
+async def test_what_is_the_administrators_is_not_a_persons(command):
+    house = House()
     with pytest.raises(CommandError, match="is for administrators"):
         await execute(house, command.words, ARGUMENTS.get(command.words, {}), Address.parse("alice@corp.example"))
     assert not house.asked
