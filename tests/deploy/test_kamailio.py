@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from gateway.config import Config, InsideSip, load
 from tests.interop.conftest import missing
 from tests.interop.lab import Lab
-from tests.interop.sip.crossing import build
+from tests.interop.sip.crossing import SipPerson, build
 from tests.interop.sip.kamailio import Kamailio
+from tests.interop.sip.ua import user_agent
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kamailio"
+PASSWORD = "open sesame"
+TABLES = Path("/usr/share/kamailio/db_sqlite/auth_db-create.sql")
 LAB = Path(__file__).parents[1] / "interop" / "sip" / "kamailio.cfg.in"
 
 
@@ -77,7 +81,7 @@ def test_both_halves_fit(tmp_path: Path) -> None:
 
 
 def _deployed(server: Kamailio) -> str:
-    """Gives the configuration with the lab's places; the lab's clients have no passwords, so they are not asked."""
+    """Gives the configuration with the lab's places; its people have a password."""
     text = (DEPLOY / "kamailio.cfg").read_text("utf-8")
     folder = server.site.folder
     control = f'loadmodule "ctl.so"\nmodparam("ctl", "binrpc", "unix:{folder}/control")\n'
@@ -90,10 +94,20 @@ def _deployed(server: Kamailio) -> str:
     }.items():
         assert old in text, f"kamailio.cfg no longer holds {old}"
         text = text.replace(old, new)
-    open_door = r"\1    return;\n}\n"
-    text, found = re.subn(r"(^route\[FROM_CLIENT\] \{\n).*?^\}\n", open_door, text, flags=re.MULTILINE | re.DOTALL)
-    assert found == 1
+    with sqlite3.connect(folder / "kamailio.db") as database:
+        database.executescript(TABLES.read_text("utf-8"))
+        rows = [(user, server.domain, PASSWORD) for user in server.plan.users]
+        database.executemany("INSERT INTO subscriber (username, domain, password) VALUES (?, ?, ?)", rows)
+    database.close()
     return text
+
+
+def _registered(lab: Lab, user: str, transport: str = "tcp") -> SipPerson:
+    ua = user_agent(lab, f"{user}@corp.example", transport=transport, password=PASSWORD)
+    assert ua.register().status == 200
+    asked = [got.status for got in ua.messages(lambda got: not got.sent and got["cseq"].endswith("REGISTER"))]
+    assert asked == [401, 200]
+    return SipPerson(ua)
 
 
 @pytest.mark.interop
@@ -102,8 +116,8 @@ def test_presence_and_messages_cross_with_it_inside(tmp_path: Path, monkeypatch:
         pytest.skip(reason)
     monkeypatch.setattr(Kamailio, "_configuration", _deployed)
     with Lab(tmp_path) as lab:
-        house = build(lab, "kamailio", {"ally.example": "prosody"})
-        alice, bob = house.person("alice@corp.example"), house.person("bob@ally.example")
+        house = build(lab, "kamailio", {"ally.example": "prosody"}, people=("alice", "dave"))
+        alice, bob = _registered(lab, "alice"), house.person("bob@ally.example")
         alice.shows("busy", "over Kamailio")
         bob.watches(alice)
         bob.sees(alice, "over Kamailio")
@@ -115,3 +129,14 @@ def test_presence_and_messages_cross_with_it_inside(tmp_path: Path, monkeypatch:
         bob.hears("there")
         bob.says(alice, "and back")
         alice.hears("and back")
+        assert [got.status for got in alice.ua.responses("MESSAGE")] == [407, 202]
+        _passwords_count(lab, alice)
+
+
+def _passwords_count(lab: Lab, alice: SipPerson) -> None:
+    """Nobody gets in without one, with a wrong one, or as somebody else."""
+    for password in ("", "wrong"):
+        stranger = user_agent(lab, "dave@corp.example", transport="tcp", password=password)
+        assert stranger.register().status == 401
+        assert stranger.message("sip:bob@ally.example", "never told").status == 407
+    assert alice.ua._ask("REGISTER", "sip:corp.example", to="sip:dave@corp.example").status == 403

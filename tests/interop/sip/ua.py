@@ -316,7 +316,14 @@ def _order(
 
 
 def user_agent(
-    lab: "Lab", aor: str, *, transport: str = "udp", registrar: str = "", address: str = "", port: int = 5060
+    lab: "Lab",
+    aor: str,
+    *,
+    transport: str = "udp",
+    registrar: str = "",
+    address: str = "",
+    port: int = 5060,
+    password: str = "",
 ) -> Ua:
     """A scripted user agent of "sip:alice@corp.example" that talks to its domain's server, not registered yet."""
     aor = aor if aor.startswith("sip:") else f"sip:{aor}"
@@ -325,7 +332,17 @@ def user_agent(
         server = lab.servers[aor.partition("@")[2]]
         server.await_ready()
         registrar = f"{server.address}:5060"
-    program = [sys.executable, "-m", "tests.interop.sip.ua_program", aor, address, str(port), registrar, transport]
+    program = [
+        sys.executable,
+        "-m",
+        "tests.interop.sip.ua_program",
+        aor,
+        address,
+        str(port),
+        registrar,
+        transport,
+        password,
+    ]
     argv = lab.namespace.command(lab.dns.resolv_conf(View.DIRECT), "env", f"PYTHONPATH={_ROOT}", *program)
     errors = lab.folder / f"ua-{address}-{aor.partition(':')[2]}.log"
     return lab.join(Ua(aor, address, port, registrar, transport, argv, errors))

@@ -1,7 +1,7 @@
 """A SIP user agent that obeys JSON lines on stdin and tells every message on stdout, one JSON object a line.
 
 Runs as a program of its own, inside the namespace:
-python -m tests.interop.sip.ua_program AOR ADDRESS PORT REGISTRAR udp|tcp
+python -m tests.interop.sip.ua_program AOR ADDRESS PORT REGISTRAR udp|tcp [PASSWORD]
 In:  {"do": "request" | "answer" | "document" | "keep" | "drop" | "raw", "id": number, …}: see the methods of Agent
 Out: {"wire": message, "sent": bool, "at": seconds, "peer": text, "again": bool}
      {"done": id, "wire": final response, "dialog": id} | {"failed": id, "reason": text}; messages in base64
@@ -18,6 +18,7 @@ from attrs import define, field
 
 from .answering import Answer, Answers
 from .dialog import Dialog, Links, tell
+from .password import answer as proof
 from .wire import Headers, SipMessage, fresh, written
 
 _T1 = 0.5  # RFC 3261 17.1.1.1, seconds
@@ -39,6 +40,7 @@ class Agent:
     kept: "dict[str, asyncio.Task[None]]" = field(factory=dict)
     document: tuple[str, bytes] | None = None
     cancelled: set[str] = field(factory=set)
+    password: str = ""
 
     # what arrives
 
@@ -129,6 +131,10 @@ class Agent:
             del self.waiting[(branch, method)]
         if method == "INVITE":
             await self._acknowledge(got, uri, branch, dialog)
+        if got.status in (401, 407) and self.password and not any("uthorization" in name for name, _ in headers):
+            user = self.aor.partition(":")[2].partition("@")[0]
+            proven = [*headers, proof(got, method, uri or dialog.target, user, self.password)]
+            return await self.request(method, uri, proven, kind, body, dialog, timeout)
         return got
 
     def _request(
@@ -248,9 +254,9 @@ class Agent:
         return {}
 
 
-async def _run(aor: str, address: str, port: str, registrar: str, transport: str) -> None:
+async def _run(aor: str, address: str, port: str, registrar: str, transport: str, password: str = "") -> None:
     links = Links(aor, address, int(port), registrar, transport)
-    agent = Agent(aor, links)
+    agent = Agent(aor, links, password=password)
     await links.open(agent.receive)
     lines = asyncio.StreamReader(limit=1 << 22)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
