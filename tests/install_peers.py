@@ -47,6 +47,7 @@ NEEDS = (
     Need("kamailio-xml-modules", "/usr/share/doc/kamailio-xml-modules", SIP),
     Need("kamailio-sqlite-modules", "/usr/share/kamailio/db_sqlite", SIP),
     Need("baresip-core", "baresip", SIP),
+    Need("sip-tester", "sipp", SIP),
     Need("finch", "finch", SIPE),
     Need("pidgin-sipe", "/usr/share/doc/pidgin-sipe", SIPE),
     Need("dbus-daemon", "dbus-daemon", SIPE),
