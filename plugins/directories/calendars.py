@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
@@ -22,6 +22,8 @@ from gateway.protocols.calendars.agenda import Agenda, facts
 from gateway.protocols.calendars.reading import read_agenda
 from gateway.transport.web_fetch import WebFetch, origin
 
+AGAIN_SECONDS = 60.0
+"""After a failure, when a calendar is read again."""
 HELD = 50_000
 """People whose calendars are kept as they were read."""
 
@@ -97,16 +99,21 @@ class Calendars:
         self._readers.start()
 
     async def look_up(self, person: Address) -> Entry | None:
-        """Says what a calendar says now; raises GatewayError when it cannot be read."""
+        """Says what a calendar says now; raises GatewayError when it cannot be read and nothing was said before.
+
+        Who has no calendar is asked about again in time: he may have one by then. While the server does not answer,
+        what was read of today goes on to count with the clock, and nothing afterwards: no meeting lasts for ever.
+        """
         person, now = person.bare, self._now()
-        account = self._accounts.of(person)
+        account, held = self._accounts.of(person), self._held.get(person)
         if account is None:
-            return None
-        held = self._held.get(person)
-        if held is None or now >= held.until or not held.agenda.begin <= now < _last(held.agenda):
-            held = await self._read(person, account, now, held)
+            return Entry({}, ends=now + self._section.refresh_seconds)
+        if held is None or now >= held.until or not _covers(held.agenda, now):
+            held = await self._read_or_keep(person, account, now, held)
         if held is None:
-            return None
+            return Entry({}, ends=now + self._section.refresh_seconds)
+        if not _covers(held.agenda, now):
+            return Entry({}, ends=held.until)
         said = facts(held.agenda, now, self._section.days, self._section.out_of_office)
         return Entry(said.values, frozenset(), min(said.ends, held.until))
 
@@ -115,9 +122,19 @@ class Calendars:
         if self._readers.started:
             await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._readers.stop)
 
+    async def _read_or_keep(self, person: Address, account: Account, now: float, held: Held | None) -> Held | None:
+        try:
+            return await self._read(person, account, now, held)
+        except GatewayError as problem:
+            if held is None:
+                raise
+            _log.warn("calendar not read again", plugin=self.name, detail=problem)
+            self._held[person] = kept = evolve(held, until=now + min(self._section.refresh_seconds, AGAIN_SECONDS))
+            return kept
+
     async def _read(self, person: Address, account: Account, now: float, held: Held | None) -> Held | None:
         days, until = self._section.days, now + self._section.refresh_seconds
-        usable = held is not None and held.agenda.begin <= now < _last(held.agenda)
+        usable = held is not None and _covers(held.agenda, now)
         got = await self._ask(self._fetch, account, now, days, held.mark if held is not None and usable else {})
         if got is None:
             self._held.pop(person, None)
@@ -215,9 +232,9 @@ def _filled(text: str, person: Address, *, quoted: bool = False) -> str:
     return text
 
 
-def _last(agenda: Agenda) -> float:
-    """Gives when an agenda no longer reaches far enough: it has one day more than is published."""
-    return agenda.begin + 86400
+def _covers(agenda: Agenda, now: float) -> bool:
+    """Says whether an agenda reaches far enough: it has one day more than is published."""
+    return agenda.begin <= now < agenda.begin + 86400
 
 
 def _stamp(path: Path) -> int:

@@ -114,7 +114,8 @@ async def test_what_a_calendar_says_now_and_how_long(server: Radicale, kind: str
         assert entry is not None and entry.ends == clock.now + 120
         free = await calendars.look_up(DAVE)
         assert free is not None and free.values.keys() == {Field.FREE_BUSY}
-        assert await calendars.look_up(NOBODY) is None
+        nobody = await calendars.look_up(NOBODY)
+        assert nobody is not None and nobody.values == {} and nobody.ends == clock.now + 300
     finally:
         await calendars.stop()
 
@@ -171,12 +172,32 @@ async def test_people_can_have_names_and_passwords_of_their_own(server: Radicale
     try:
         entry = await calendars.look_up(ALICE)
         assert entry is not None and entry.values[Field.MEETING_SUBJECT] == "Budget"
-        assert await calendars.look_up(DAVE) is None
+        assert (await calendars.look_up(DAVE)).values == {}  # type: ignore[union-attr]
         url = f"{server.url}/dave/calendar/"
         more = f'"dave@corp.example" = {{ user = "dave", password = "dave-pw", url = "{url}" }}\n'
         path.write_text(path.read_text() + more)
-        assert await calendars.look_up(DAVE) is not None
+        assert (await calendars.look_up(DAVE)).values  # type: ignore[union-attr]
         path.write_text("broken\n")
-        assert await calendars.look_up(DAVE) is not None
+        assert (await calendars.look_up(DAVE)).values  # type: ignore[union-attr]
+    finally:
+        await calendars.stop()
+
+
+@BOTH
+@pytest_twisted.ensureDeferred
+async def test_a_meeting_ends_although_the_server_does_not_answer(tmp_path: Path, server: Radicale, kind: str) -> None:
+    path, clock = tmp_path / "calendars.toml", Clock()
+    path.write_text('"alice@corp.example" = { user = "alice", password = "alice-pw" }\n')
+    calendars = directory(kind, server, clock, credentials=path, user=Pattern(""))
+    await calendars.start()
+    try:
+        assert Field.MEETING_SUBJECT in (await calendars.look_up(ALICE)).values  # type: ignore[union-attr]
+        path.write_text('"alice@corp.example" = { user = "alice", password = "no longer" }\n')
+        clock.now = datetime(2026, 6, 3, 9, 0, tzinfo=UTC).timestamp()
+        later = await calendars.look_up(ALICE)
+        assert later is not None and later.values.keys() == {Field.FREE_BUSY} and later.ends == clock.now + 60
+        clock.now += 86400
+        nothing = await calendars.look_up(ALICE)
+        assert nothing is not None and nothing.values == {} and nothing.ends == clock.now + 60
     finally:
         await calendars.stop()
