@@ -137,8 +137,9 @@ class SipDesk:
             self._active(event)
         elif isinstance(event, Pending):
             self._pending(event.key)
-        elif isinstance(event, PublishRefused):
+        elif isinstance(event, PublishRefused) and self._publications is not None:
             log.warn("publication refused", domain=person(event.person).domain)
+            self._publications.refused(event.person)
         elif isinstance(event, Terminated):
             self._terminated(event)
         elif isinstance(event, Delivered | Undelivered) and isinstance(event.handle, Probe):

@@ -115,6 +115,8 @@ class Heard:
 def _about_another(entity: str, presentity: str) -> bool:
     """Says whether a document names somebody else (RFC 3863 section 4.1.1); what names nobody is taken as it is."""
     scheme, colon, rest = entity.partition(":")
+    if rest and scheme.lower() in _SCHEMES and rest == presentity.partition(":")[2]:
+        return False  # as nearly everybody writes it
     name = rest if colon and scheme.lower() in _SCHEMES else entity
     if "@" not in name:
         return False

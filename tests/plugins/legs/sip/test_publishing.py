@@ -77,3 +77,11 @@ def test_he_stays_while_anybody_is_told_that_he_is_there() -> None:
     assert server.told(OFFLINE) == []
     (last,) = server.told(OFFLINE, str(OTHER), "")
     assert last.headers.get("Expires") == "0"
+
+
+def test_who_was_refused_is_not_offered_again_soon() -> None:
+    server = Server()
+    server.contacts.refused("sip:bob@partner.example")
+    assert server.told(BUSY) == []
+    server.contacts.clock = lambda: 3601.0
+    assert len(server.told(HERE)) == 1
