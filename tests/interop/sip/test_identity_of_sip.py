@@ -74,6 +74,43 @@ def test_same_bytes_are_delivered_once(scene: Scene) -> None:
     assert len(scene.alice.client.stanzas("message[body='replayed']")) == 1
 
 
+def test_recorded_request_is_worth_nothing_on_another_connection(scene: Scene) -> None:
+    with _peer(scene) as peer:
+        recorded = peer.request("MESSAGE", ALICE, EVE, body="recorded")
+        assert peer.exchange(recorded).status == 202
+    with _peer(scene) as again:
+        assert again.exchange(recorded).status == 202
+    with _peer(scene, "ally.example") as other:
+        assert other.exchange(recorded).status == 403
+    scene.alice.hears("recorded")
+    time.sleep(0.3)
+    assert len(scene.alice.client.stanzas("message[body='recorded']")) == 1
+
+
+def test_recorded_request_of_a_dialog_is_out_of_order(scene: Scene) -> None:
+    with _peer(scene) as peer:
+        opened = peer.request("SUBSCRIBE", ALICE, EVE, headers=[("Event", "presence"), ("Expires", "600")])
+        granted = peer.exchange(opened)
+        assert granted.status == 200
+
+        def again(number: int, expires: int = 600) -> bytes:
+            bent = opened.replace(f"To: <{ALICE}>".encode(), f"To: {granted['to']}".encode())
+            bent = bent.replace(b"CSeq: 1 ", f"CSeq: {number} ".encode()).replace(b"600", str(expires).encode())
+            return bent.replace(b"branch=z9hG4bK", b"branch=z9hG4bK" + fresh().encode())
+
+        assert peer.exchange(again(2)).status == 200
+        assert peer.exchange(again(1)).status == 500
+        with _peer(scene) as other:
+            # a copy that came another way is answered as the first was, and does nothing: the subscription lives on
+            assert other.exchange(again(2, 0)).status == 200
+            assert other.exchange(again(1, 0)).status == 500
+        with _peer(scene, "ally.example") as stranger:
+            assert stranger.exchange(again(3, 0)).status == 403
+        assert peer.exchange(again(4)).status == 200
+        assert peer.exchange(again(5, 0)).status == 200
+        assert peer.exchange(again(6)).status == 481
+
+
 def test_what_is_not_for_us_is_refused(scene: Scene) -> None:
     with _peer(scene) as peer:
 
