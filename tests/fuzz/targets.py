@@ -1,16 +1,22 @@
 """What is fuzzed: functions of bytes that raise nothing but what a defect makes them raise."""
 
+import contextlib
 from collections.abc import Callable
 
 from attrs import field, frozen
 
 from gateway.errors import AddressError
+from gateway.model.rule_set import Watcher
+from gateway.policy.presence_rules import granted
+from gateway.policy.rules_meant import TooMuch
 from gateway.protocols.cpim import read_cpim, write_cpim
 from gateway.protocols.im_body import ReadBody, Text, read_body
 from gateway.protocols.msrtc.categories import compose, merge, read_categories
+from gateway.protocols.msrtc.container_lists import read_container_list
 from gateway.protocols.msrtc.containers import read_publish, read_roaming_self, read_set_container_members
 from gateway.protocols.msrtc.legacy import read_legacy
 from gateway.protocols.pidf import read_pidf, write_pidf
+from gateway.protocols.pres_rules import read_rules, write_rules
 from gateway.protocols.sip import sdp
 from gateway.protocols.sip.addressing import address_of, uri_of
 from gateway.protocols.sip.dates import read_date
@@ -34,6 +40,8 @@ from gateway.protocols.xml_document import DocumentError
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION
 from gateway.protocols.xmpp.reader import Reader, XmlFault
 from tests.fuzz.conversations import negotiate, talk
+from tests.policy.rule_samples import NOW as RULES_NOW
+from tests.policy.rule_samples import PEOPLE, meant
 from tests.protocols.sip.talk import request
 
 NOW = 1_795_000_000.0
@@ -154,6 +162,22 @@ def microsoft(octets: bytes) -> None:
         return
 
 
+def pres_rules(octets: bytes) -> None:
+    """Reads rules and lists of containers; rules that are written mean what they meant, and some levels."""
+    with contextlib.suppress(DocumentError):
+        read_container_list(octets)
+    try:
+        read = read_rules(octets)
+        again = read_rules(write_rules(read.rules))
+        found = meant(read).entries
+    except (DocumentError, TooMuch):
+        return
+    for person in PEOPLE:
+        watcher = Watcher(person)
+        assert granted(read.rules, watcher, RULES_NOW) == granted(again.rules, watcher, RULES_NOW)
+    assert len({entry.member for entry in found}) == len(found)
+
+
 def xmpp_reader(octets: bytes) -> None:
     """Reads an XMPP stream in one piece and byte by byte alike."""
     assert _parsed(octets, max(1, len(octets))) == _parsed(octets, 1 if len(octets) < 600 else 97)
@@ -192,6 +216,11 @@ TARGETS = (
     Target("pidf", pidf, ("pidf/reading", "pidf/contacts", "pidf/priorities", "rpid", "xml_document")),
     Target("cpim", cpim, ("cpim", "mime", "im_body", "imdn", "iscomposing", "html_text")),
     Target("microsoft", microsoft, ("msrtc/categories", "msrtc/containers", "msrtc/legacy", "msrtc/parts", "winfo")),
+    Target(
+        "pres_rules",
+        pres_rules,
+        ("pres_rules/reading", "pres_rules/writing", "pres_rules/identities", "msrtc/container_lists"),
+    ),
     Target("sip_dialog", talk, tuple(f"sip/{name}" for name in _DIALOG)),
     Target("xmpp_reader", xmpp_reader, ("xmpp/reader", "xmpp/prolog")),
     Target(

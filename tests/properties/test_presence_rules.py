@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.address import Address
+from gateway.model.presence import Field
 from gateway.model.rule_set import RuleSet, Watcher
 from gateway.policy.access_level import Assignment, MemberKind, Network
 from gateway.policy.members import Circle, Standing
@@ -12,6 +13,7 @@ from gateway.policy.presence_rules import fields_granted, grant_for, granted
 from gateway.policy.rules_meant import levels_meant, members_of, moments_of
 from gateway.policy.rules_written import rules_for
 from gateway.protocols.pres_rules import read_rules, write_rules
+from tests.interop.sip.test_levels_of_sip import NEVER, named, rich
 from tests.policy.rule_samples import (
     ALICE,
     NOW,
@@ -24,6 +26,7 @@ from tests.policy.rule_samples import (
     rule_sets,
     rules,
 )
+from tests.properties.conforming import filtered
 from tests.properties.wire import profile
 
 TIMES = (NOW, NOW + 9, NOW + 10, NOW + 20, NOW + 25, NOW + 31, NOW + 1e6)
@@ -108,3 +111,45 @@ def test_what_is_exported_is_the_same_levels_when_it_comes_back(data: st.DataObj
             assert other.fields <= one.fields
             if not timed:
                 assert (one.fields, one.name == "blocked") == (other.fields, other.name == "blocked"), (person, now)
+
+
+def document() -> str:
+    """A rich document with an availability, and a number in each class that is an address as well."""
+    show = "<s:show xmlns:s='jabber:client'>dnd</s:show></status>"
+    return rich().replace("</status><rpid:relationship>", f"{show}<rpid:relationship>")
+
+
+def shown(text: str) -> set[Field]:
+    """The fields that are found in what a server sends."""
+    marks = {Field.AVAILABILITY: ">open<", Field.SHOW: ">dnd<", Field.IDLE: ">idle<"}
+    found = {Field(name) for name in named(text)} | {field for field, mark in marks.items() if mark in text}
+    return found | ({Field.SHOW} if "busy/>" in text else set())
+
+
+@profile
+@given(fields)
+def test_a_conforming_server_shows_no_more_than_the_level_that_was_exported(wanted: frozenset) -> None:
+    text = filtered(document(), grant_for(wanted))
+    assert shown(text) <= wanted
+    assert not [word for word in NEVER if word in text and word != "canary-device"], "it is the id of a tuple"
+
+
+@profile
+@given(rule_sets.filter(lambda found: found.rules))
+def test_the_fields_of_a_grant_are_no_more_than_a_conforming_server_shows(found: RuleSet) -> None:
+    for rule in found.rules:
+        grant = evolve(rule.grant, fields=frozenset())
+        can_be_seen = shown(document())
+        assert fields_granted(grant) & can_be_seen <= shown(filtered(document(), grant))
+
+
+@profile
+@given(rule_sets.filter(lambda found: found.rules))
+def test_filtering_twice_is_filtering_once_where_nothing_is_chosen_by_class(found: RuleSet) -> None:
+    """A-06: what is chosen by its class is not found again where the class is withheld."""
+    for rule in found.rules:
+        grant = evolve(rule.grant, services=evolve(rule.grant.services, classes=frozenset()))
+        grant = evolve(grant, persons=evolve(grant.persons, classes=frozenset()))
+        grant = evolve(grant, devices=evolve(grant.devices, classes=frozenset()))
+        once = filtered(document(), grant)
+        assert filtered(once, grant) == once

@@ -100,7 +100,7 @@ def _condition(condition: Condition) -> str:
         case Identity(members):
             return _tag("cp:identity", "".join(map(_member, members)))
         case Validity(spans):
-            pairs = ((write_datetime(start), write_datetime(min(end, EVER))) for start, end in spans)
+            pairs = ((write_datetime(min(one, EVER)) for one in span) for span in spans)
             inside = "".join(_tag("cp:from", start) + _tag("cp:until", end) for start, end in pairs)
             return _tag("cp:validity", inside)
         case Sphere(names):
