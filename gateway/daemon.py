@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,31 @@ from gateway import log as gateway_log
 from gateway.administration import Administration
 from gateway.auditing import Auditing, begun, lasting, opened
 from gateway.auditing import rules_of as ledger_rules_of
+from gateway.bot.leg import Bot
+from gateway.choices import Choices
 from gateway.commands import execute
 from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load, restart_needed
 from gateway.errors import ConfigError, GatewayError, LedgerError
+from gateway.exchanging import Exchanging
 from gateway.house import House
 from gateway.interfaces import Leg, Surroundings, Tap
 from gateway.log import Log
 from gateway.metrics import Metrics, registry
 from gateway.model.address import Address
 from gateway.model.subscription import State
+from gateway.neighbours import Neighbours, legs_of
 from gateway.own_levels import OwnLevels
-from gateway.pairs import PairBook, Rules
+from gateway.pairs import Pair, PairBook
+from gateway.people import People
+from gateway.policy.access_level import BLOCKED
 from gateway.policy.partners import Modality
 from gateway.store.contacts import AssignmentStore
 from gateway.store.database import Database
+from gateway.store.publications import OwnWords
 from gateway.store.secrets import SecretStore
 from gateway.store.subscriptions import SubscriptionStore
+from gateway.strangers import Strangers
 from gateway.taps import Taps
 from gateway.transport.clock import use_monotonic_time
 from gateway.transport.moderation import moderate
@@ -48,24 +56,20 @@ REBUILD_PAUSE = 0.05
 SETTLE_SECONDS = 10.0
 """How long after the start the inside server may take to say who is there, before all others are said to be gone."""
 MEASURE_SECONDS = 5.0
+CONTRACT_SECONDS = 30.0
+"""How often it is looked whether a contract has ended."""
 TIDY_SECONDS = 3600.0
 """How often assignments that have ended are removed from the disk; they count no longer from their end on."""
 NEW_OBJECTS = 3_000
 """New objects after which the cyclic collector looks for circles among them; Python's own 700 are few stanzas."""
 
 
-def rules_of(config: Config) -> Rules:
-    """Gives the policy that a configuration describes."""
-    domains = frozenset(str(domain) for domain in config.gateway.domains)
-    return Rules(config.partners, dict(config.levels), config.default_level, config.locks, config.assignments, domains)
-
-
-class Daemon(Administration, Auditing):
+class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
     """Is one running gateway."""
 
     def __init__(self, config: Config, reactor: Any, taps: Iterable[Tap] = ()) -> None:
         use_monotonic_time(reactor)
-        self.config = config
+        self.config = config = config.at(time.time())
         self._reactor = reactor
         self._started = time.time()
         self._database = Database(config.state / "state.db", reactor)
@@ -75,10 +79,13 @@ class Daemon(Administration, Auditing):
         self.metrics = Metrics()
         self._name_series(config)
         self._legs: dict[str, Leg] = {}
+        self._people = People(config, OwnWords(self._database))
         ledger = opened(config, reactor, self.metrics, time.time)
         self._taps = Taps([*([ledger] if ledger else []), *taps], self.metrics)
         Auditing.__init__(self, ledger, config.state, reactor, time.time)
-        pairs = PairBook(rules_of(config), assignments, self._subscriptions, secrets.secret("resources"), time.time)
+        pairs = PairBook(
+            self._people.rules(config), assignments, self._subscriptions, secrets.secret("resources"), time.time
+        )
         self.house = House(
             pairs,
             self._subscriptions,
@@ -93,9 +100,16 @@ class Daemon(Administration, Auditing):
         if ledger is not None:
             ledger.attach(lambda envelope: self.house.relay.pair_of(envelope).facts, lambda: self.house.pairs.epoch)
         Administration.__init__(self, self.house, assignments, self._legs, lambda: self.config.routes, time.time)
+        watchers = self._subscriptions.watchers_of
+        Exchanging.__init__(self, self.house, assignments, watchers, self.house.facts_changed, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
-        for name in sorted({config.inside.LEG, *(partner.via for partner in config.partners.by_name.values())}):
+        for name in sorted(legs_of(config)):
             self._legs[name] = plugin.load("legs", name)(surroundings)
+        Strangers.__init__(self, self.house, self.levels_set, time.time)
+        Choices.__init__(self, self.house, self._people.words, time.time)
+        self._people.move_in(self.house, surroundings)
+        self._bot = self._make_bot(config, reactor)
+        self._neighbours = Neighbours(config, self.house, self._legs, reactor, self.metrics)
         for name in config.gateway.taps:
             self._taps.add(plugin.load("taps", name)(surroundings))
         self._control = ControlSocket(config.control, self._execute)
@@ -103,10 +117,33 @@ class Daemon(Administration, Auditing):
         self._timers: list[LoopingCall] = []
         self._second_due = 0.0
 
+    def _make_bot(self, config: Config, reactor: Any) -> Bot | None:
+        """Puts the bot among the legs, if it has an address, and has it tell of requests."""
+        if config.bot.address is None:
+            return None
+
+        async def run(words: Sequence[str], arguments: Mapping[str, Any], person: Address) -> Any:
+            return await execute(self, words, arguments, person)
+
+        def asked(pair: Pair) -> None:
+            seen = self.levels_preview(str(pair.person), str(pair.contact), "default")["sees"]
+            bot.ask_about(pair.person, pair.contact, pair.facts.level.name, seen, pair.verified is not False)
+
+        bot = Bot(self.house, config.bot.address, config.bot.language, self._level_names, run, reactor, time.time)
+        self._legs[bot.name] = bot
+        self.house.roster.on_request = asked
+        return bot
+
+    def _level_names(self) -> list[str]:
+        """Gives every level, from the one that sees least."""
+        levels = self.house.pairs.rules.levels
+        return sorted(levels, key=lambda name: (name != BLOCKED, levels[name].rank, name))
+
     async def start(self) -> None:
         """Opens every door, then asks for the presence that was known before; raises GatewayError."""
         if self.ledger is not None and not await lasting(self.ledger.begin(begun(self.config, __version__))):
             raise LedgerError(f"the ledger cannot be written: {self.ledger.check()}")
+        await self._people.start()
         for leg in self._legs.values():
             await leg.start()
         self._control.listen(self._reactor)
@@ -120,7 +157,10 @@ class Daemon(Administration, Auditing):
         if self.ledger is not None:
             self._every(1.0, self.ledger.tick)
         self._every(1.0, self.house.tick)
+        self._every(1.0, self._people.tick)
         self._every(MEASURE_SECONDS, self._measure)
+        self._every(MEASURE_SECONDS, self._neighbours.measure)
+        self._every(CONTRACT_SECONDS, self._end_contracts)
         self._every(1.0, self._feel_lag)
         self._every(TIDY_SECONDS, lambda: self._given.remove_expired(time.time()))
         self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
@@ -139,6 +179,7 @@ class Daemon(Administration, Auditing):
         self.house.close()
         for leg in self._legs.values():
             await leg.stop()
+        await self._people.stop()
         if self.ledger is not None:
             await self.ledger.close()
         await self._database.close()
@@ -171,28 +212,41 @@ class Daemon(Administration, Auditing):
         """Reads the configuration and the certificates again: all of it, or, when anything is wrong, none."""
         service.notify("RELOADING=1")
         try:
-            new = load(self.config.path)
-            prepared = [leg.prepare(new) for leg in self._legs.values()]
+            new = load(self.config.path).at(time.time())
+            waits = restart_needed(self.config, new)
+            told = self._take(new)
         except GatewayError:
             self.metrics.reloads("failed").inc()
             service.notify("READY=1")
             raise
-        for take_into_use in prepared:
-            take_into_use()
-        self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
-        told = changes(self.config, new)
-        waits = restart_needed(self.config, new)
-        self.config = new
-        self._name_series(new)
-        self._record_reload()
-        self.house.pairs.take(rules_of(new))
-        self.house.rates.forget()
-        self.house.reveal_again(list(self.house.pairs))
         self.metrics.reloads("ok" if told else "unchanged").inc()
         self.metrics.last_reload().set(time.time())
         log.info("reloaded", changes=len(told))
         service.notify("READY=1")
         return {"changes": told, "restart": waits}
+
+    def _take(self, new: Config) -> list[str]:
+        """Puts a configuration in force, or raises GatewayError before anything has changed; gives what differs."""
+        prepared = [leg.prepare(new) for leg in self._legs.values()]
+        for take_into_use in prepared:
+            take_into_use()
+        self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
+        told, self.config = changes(self.config, new), new
+        self._name_series(new)
+        self._record_reload()
+        self.house.pairs.take(self._people.rules(new))
+        self.house.rates.forget()
+        self._neighbours.take(new)
+        self.house.reveal_again(list(self.house.pairs))
+        return told
+
+    def _end_contracts(self) -> None:
+        """Parts from partners whose contract has ended: what they were told is withdrawn, their links are closed."""
+        standing = self.config.at(time.time())
+        if standing is not self.config:
+            ended = standing.partners.expired - self.config.partners.expired
+            self._take(standing)
+            log.warn("contract ended", domains=", ".join(sorted(ended)))
 
     def _record_reload(self) -> None:
         if self.ledger is None:

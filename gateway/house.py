@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.inquiry import Inquiries
-from gateway.interfaces import Leg
+from gateway.interfaces import Leg, Meeting
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.address import Address
@@ -15,11 +15,12 @@ from gateway.model.subscription import INBOUND, Ask, Subscription
 from gateway.own_levels import OwnLevels
 from gateway.pairs import Pair, PairBook
 from gateway.policy.access_level import Member
+from gateway.policy.partners import Modality
 from gateway.policy.published_info import PRESENCE_FIELDS
-from gateway.policy.verdict import Decision, Reason
+from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.presence_book import IN_PRESENCE, PresenceBook
 from gateway.rates import Rates
-from gateway.relay import Relay
+from gateway.relay import ECHO, Relay
 from gateway.roster import Roster, States
 from gateway.taps import Taps
 from gateway.telling import Telling
@@ -53,7 +54,10 @@ class House:
         self._now = now
         self._own_levels = own_levels
         self.rates = Rates(now)
+        self.on_meeting: list[Callable[[Meeting], None]] = []
+        """Who is told of each connection on which a partner has proven itself."""
         self._closed = False
+        self.on_directory_change: Callable[[Address | None], object] = lambda person: None
         self.relay = Relay(pairs, legs, inside, taps, metrics, self._unkept)
         self._telling = Telling(self.relay, taps, lambda pair: self.presence.presence_of(pair), metrics, now)
         self.presence = PresenceBook(pairs, self._telling.disclose, self._carried)
@@ -71,7 +75,9 @@ class House:
         if isinstance(content, Message):
             if envelope.side is Side.INTERNAL and envelope.sender.resource:
                 pair.endpoint = envelope.sender
-            self.relay.pass_on(envelope, pair)
+            passed = self.relay.pass_on(envelope, pair).decision is Decision.DELIVER
+            if passed and pair.facts.partner and pair.facts.partner.counts_words:
+                self.pairs.spoken(pair, envelope.side)
         elif isinstance(content, Presence):
             self._presence(envelope, content, pair)
         elif isinstance(content, Subscription):
@@ -88,6 +94,10 @@ class House:
         self.presence.publish(person.bare, values)
         if not PRESENCE_FIELDS.issuperset(values):
             self.inquiries.card_changed(person.bare)
+
+    def directory_changed(self, person: Address | None) -> None:
+        """Says that what a directory would answer about a person, or about anybody, has changed."""
+        self.on_directory_change(person)
 
     def picture_changed(self, person: Address, sha1: str) -> None:
         """Takes note of the picture that a person has now ('' for none): another one means another card."""
@@ -135,6 +145,11 @@ class House:
             sender = pair.endpoint if pair.endpoint and isinstance(envelope.content, Message) else pair.person
             envelope = Envelope(sender, envelope.recipient, envelope.content, envelope.side)
         self.relay.refuse(envelope, problem)
+
+    def met(self, meeting: Meeting) -> None:
+        """Tells who wants to know that a partner is connected, and how."""
+        for tell in self.on_meeting:
+            tell(meeting)
 
     def link_restored(self, local: str, remote: str) -> None:
         """Tells each contact of a domain the present, and asks for his, since what was under way may be lost.
@@ -204,6 +219,8 @@ class House:
         """Tells each contact at once what a change of the policy means for him."""
         for pair in pairs:
             pair.revoking_since = pair.revoking_since or self._now()
+            if pair.heard and (pair.facts.barrier or Modality.PRESENCE not in pair.facts.modalities):
+                self.roster.forget_heard(pair)
             self.presence.tell(pair)
 
     def say_goodbye(self, pairs: Iterable[Pair]) -> None:
@@ -221,11 +238,21 @@ class House:
         self._closed = True
 
     def _within_rate(self, envelope: Envelope, pair: Pair) -> bool:
-        partner = pair.facts.partner
-        if partner is None or self.rates.allow(partner, envelope) or _ends_something(envelope, pair):
+        """Says whether a partner may ask for this person now; what takes back something that stands always may."""
+        partner, watches = pair.facts.partner, self.relay.watches
+        if partner is None:
             return True
-        self._metrics.rate_limited(partner)
-        self.relay.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
+        if not self.rates.allow(partner, envelope, watches.suspicious(partner)):
+            if _ends_something(envelope, pair):
+                return True
+            self._metrics.rate_limited(partner)
+            self.relay.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
+            return False
+        if pair.person in self.pairs.rules.apart or watches.admits(partner, pair):
+            return True
+        self._metrics.rate_limited(partner, "people")
+        self.relay.record(envelope, pair, Verdict(Decision.REFUSE, Reason.HARVEST, pair.facts.level.name))
+        self.relay.refuse(envelope, Problem.SERVICE_UNAVAILABLE)
         return False
 
     def _presence(self, envelope: Envelope, presence: Presence, pair: Pair) -> None:
@@ -262,7 +289,8 @@ class House:
             self.undeliverable(envelope, Problem.RESOURCE_CONSTRAINT)
 
     async def _ask(self, person: Address, contact: Address, kind: QueryKind) -> PresenceDocument | None:
-        return await self._legs[self._inside].ask(person, contact, kind)
+        inside = ECHO if person in self.pairs.rules.apart else self._inside
+        return await self._legs[inside].ask(person, contact, kind)
 
 
 def _ends_something(envelope: Envelope, pair: Pair) -> bool:

@@ -29,8 +29,10 @@ class Leg(Protocol):
     """Speaks one protocol with the partners outside, with the organisation's own server inside, or with both."""
 
     name: str
-    carries: frozenset[Field]
-    """Fields that its presence carries; the others it can only give to who asks, if at all."""
+
+    @property
+    def carries(self) -> frozenset[Field]:
+        """Gives the fields that its presence carries; the others it can only give to who asks, if at all."""
 
     def start(self) -> Awaitable[None]:
         """Opens what the configuration names; raises GatewayError when that is impossible."""
@@ -58,6 +60,9 @@ class Leg(Protocol):
 
     def report(self) -> LegReport:
         """Says how the links are."""
+
+    def offers(self, domain: str) -> Awaitable[bool]:
+        """Says whether a domain names servers for this protocol in DNS."""
 
     def test(self, remote: str) -> Awaitable[list[Any]]:
         """Tries to reach a domain step by step: rows of name, outcome (ok, warn, fail), text, and what to paste."""
@@ -129,6 +134,25 @@ class Directory(Protocol):
         """Lets go of everything, in bounded time."""
 
 
+@frozen
+class Meeting:
+    """Is a connection on which a partner and we have proven who we are."""
+
+    leg: str
+    local: str
+    remote: str
+    method: str
+    """How the partner has proven itself: `external`, `dialback`, `mutual TLS`."""
+    key: str = ""
+    """SHA-256 of the public key in its certificate, hexadecimal; '' when it has shown none."""
+    issuer: str = ""
+    """Who has issued that certificate (RFC 4514)."""
+    tls: str = ""
+    """`TLSv1.2` or `TLSv1.3`."""
+    direction: str = "in"
+    """`in` when the partner has called, else `out`."""
+
+
 class House(Protocol):
     """Is what a leg may ask of the house."""
 
@@ -164,6 +188,9 @@ class House(Protocol):
 
     def asks(self, watcher: Address, presentity: Address) -> bool:
         """Says whether he is subscribed, or has asked and waits."""
+
+    def met(self, meeting: Meeting) -> None:
+        """Says that a partner is connected, and how: its contract is looked at."""
 
     def link_restored(self, local: str, remote: str) -> None:
         """Says that stanzas to a partner's domain can leave again after a link had broken."""

@@ -1,10 +1,12 @@
 """How much one partner may ask of us in a time."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from gateway.model.envelope import Envelope
 from gateway.model.subscription import Ask, Subscription
 from gateway.policy.partners import Partner
+from gateway.policy.partners import Rates as Contract
 
 
 class Bucket:
@@ -26,31 +28,45 @@ class Bucket:
         return True
 
 
+MOST_BUCKETS = 16_384
+"""Buckets that are kept; discovered partners come and go."""
+
+
 class Rates:
     """Keeps one bucket for each partner and each kind of traffic that its contract bounds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._buckets: dict[tuple[Partner, str], Bucket] = {}
+        self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
 
-    def allow(self, partner: Partner, envelope: Envelope) -> bool:
-        """Says whether a partner may send one envelope more now."""
+    def allow(self, partner: Partner, envelope: Envelope, suspicious: bool = False) -> bool:
+        """Says whether a partner, who may be under suspicion, may send one envelope more now."""
         content = envelope.content
         now = self._now()
         asks = isinstance(content, Subscription) and content.ask is Ask.SUBSCRIBE
         if asks and not self._of(partner, "ask").take(now):
             return False
-        return self._of(partner, "").take(now)
+        slowed = suspicious and partner.rates.suspicious_per_second is not None
+        return self._of(partner, "slow" if slowed else "").take(now)
 
     def forget(self) -> None:
         """Starts anew, after the contracts have changed."""
         self._buckets.clear()
 
     def _of(self, partner: Partner, kind: str) -> Bucket:
-        found = self._buckets.get((partner, kind))
+        found = self._buckets.get((partner.name, kind))
         if found is None:
-            rates = partner.rates
-            rate = rates.subscriptions_per_minute / 60 if kind else rates.stanzas_per_second
-            size = rates.subscriptions_per_minute if kind else rate * rates.burst_seconds
-            found = self._buckets[(partner, kind)] = Bucket(rate, max(1.0, size), self._now())
+            rate, size = _bounds(partner.rates, kind)
+            found = self._buckets[(partner.name, kind)] = Bucket(rate, max(1.0, size), self._now())
+            if len(self._buckets) > MOST_BUCKETS:
+                self._buckets.popitem(last=False)
         return found
+
+
+def _bounds(rates: Contract, kind: str) -> tuple[float, float]:
+    """Gives the rate a second and the size of a bucket."""
+    if kind == "ask":
+        return rates.subscriptions_per_minute / 60, rates.subscriptions_per_minute
+    if kind == "slow" and rates.suspicious_per_second is not None:
+        return rates.suspicious_per_second, rates.suspicious_per_second
+    return rates.stanzas_per_second, rates.stanzas_per_second * rates.burst_seconds

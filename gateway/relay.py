@@ -14,10 +14,15 @@ from gateway.model.subscription import Ask, Subscription
 from gateway.outbox import bounce_for
 from gateway.pairs import Pair, PairBook
 from gateway.policy.authorization import Facts, authorize
+from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.taps import Taps
+from gateway.watches import Watches
 
 log = Log("relay")
+
+ECHO = "echo"
+"""The name of the leg that answers for our addresses that are no people."""
 
 _REFUSED = Verdict(Decision.REFUSE, Reason.POLICY_ERROR, "", problem=Problem.SERVICE_UNAVAILABLE)
 _UNRECORDED = Verdict(Decision.REFUSE, Reason.TAP_FAILED, "", problem=Problem.RESOURCE_CONSTRAINT)
@@ -41,6 +46,7 @@ class Relay:
         self._taps = taps
         self._metrics = metrics
         self._unkept = unkept
+        self.watches = Watches(pairs.now)
 
     def pair_of(self, envelope: Envelope) -> Pair:
         """Gives the pair that an envelope passes between."""
@@ -62,6 +68,7 @@ class Relay:
         if not self._taps.record(envelope, verdict) and not takes_back(envelope):
             verdict = _UNRECORDED
         self._metrics.decided(envelope, pair.facts.partner, verdict)
+        self.watches.judged(envelope, pair.facts.partner, verdict)
         return verdict
 
     def decide(self, envelope: Envelope, pair: Pair) -> Verdict:
@@ -104,8 +111,13 @@ class Relay:
     def send(self, outgoing: Envelope, pair: Pair) -> bool:
         """Hands the leg an envelope that bears the names by which the other side knows the two."""
         partner = pair.facts.partner
-        leg = self._legs[partner.via if partner and outgoing.side is Side.INTERNAL else self._inside]
-        return leg.deliver(outgoing)
+        return self._leg(partner if outgoing.side is Side.INTERNAL else None, pair.person).deliver(outgoing)
+
+    def _leg(self, partner: Partner | None, person: Address) -> Leg:
+        """Gives the leg to a partner; without one that to a person, who may be no person but the echo."""
+        if partner is not None:
+            return self._legs[partner.via]
+        return self._legs[ECHO if person in self.pairs.rules.apart else self._inside]
 
     def refuse(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender that his envelope does not pass, if he waits for an answer."""
@@ -116,11 +128,11 @@ class Relay:
         if answer is None:
             return
         other = Side.EXTERNAL if envelope.side is Side.INTERNAL else Side.INTERNAL
-        partner = self.pair_of(envelope).facts.partner
+        pair = self.pair_of(envelope)
+        partner = pair.facts.partner
         self._metrics.bounced(partner, problem)
         back = Envelope(_refuser(envelope, answer), envelope.sender, answer, other)
-        leg = self._legs[partner.via if partner and other is Side.INTERNAL else self._inside]
-        leg.deliver(back)
+        self._leg(partner if other is Side.INTERNAL else None, pair.person).deliver(back)
 
 
 def takes_back(envelope: Envelope) -> bool:

@@ -18,6 +18,7 @@ from gateway.relay import Relay
 
 log = Log("roster")
 
+_LIKE_BLOCKED = frozenset({Reason.BLOCKED, Reason.NOT_FEDERATED, Reason.NOT_ALLOWED_PERSON})
 LEARNING_SECONDS = 30.0
 """How long an answer to a probe that the gateway passed on proves a subscription that it did not know."""
 
@@ -52,6 +53,8 @@ class Roster:
         self._most = most
         self._kept = Counter(contact.domain for _, contact, state in states.all() if state is not State.NONE)
         self._probed: dict[tuple[str, str], float] = {}
+        self.on_request: Callable[[Pair], object] = lambda pair: None
+        """Is told when a contact begins to wait for an answer."""
         self._unsaid: set[Pair] = set()
 
     def receive(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
@@ -143,7 +146,7 @@ class Roster:
     def _from_contact(self, envelope: Envelope, request: Subscription, pair: Pair) -> None:
         verdict = self._relay.decide(envelope, pair)
         if verdict.decision is not Decision.DELIVER:
-            if verdict.reason is Reason.BLOCKED and request.ask is Ask.SUBSCRIBE:
+            if verdict.reason in _LIKE_BLOCKED and request.ask is Ask.SUBSCRIBE:
                 self._snub(pair)
             return
         if pair.snubbed:
@@ -164,6 +167,9 @@ class Roster:
             self._say(pair, step.reply)
         if request.ask is Ask.SUBSCRIBE:
             self._welcome(pair, step.reply is not None)
+            if pair.facts.subscription.request_waits and not before.request_waits:
+                pair.asked_at, pair.verified = self._now(), envelope.verified
+                self.on_request(pair)
 
     def _welcome(self, pair: Pair, known: bool) -> None:
         """Accepts at once where the partner's contract says so; tells who is subscribed what there is to tell."""
@@ -174,6 +180,22 @@ class Roster:
             known = True
         if known:
             self.tell_all(pair)
+
+    def accept(self, pair: Pair) -> None:
+        """Answers a contact's request that waits with yes, and tells him the present.
+
+        What there is to tell comes when the person's own server, which is asked as well, sends it.
+        """
+        self._enter(pair, OUTBOUND[pair.facts.subscription, Ask.SUBSCRIBED].state)
+        self._say(pair, Ask.SUBSCRIBED)
+        self.tell_all(pair)
+
+    def turn_down(self, pair: Pair) -> None:
+        """Answers a contact's request that waits with no, and takes it back from the person's own server."""
+        self._enter(pair, OUTBOUND[pair.facts.subscription, Ask.UNSUBSCRIBED].state)
+        self._say(pair, Ask.UNSUBSCRIBED)
+        back = Envelope(pair.contact, pair.person, Subscription(Ask.UNSUBSCRIBE), Side.EXTERNAL)
+        self._relay.deliver(back, pair, back.content)
 
     def _snub(self, pair: Pair) -> None:
         """Treats a blocked contact's request as anybody's, but tells nobody inside of it.

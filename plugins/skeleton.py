@@ -57,6 +57,10 @@ class SkeletonLeg:
         """Says how the links are; a problem here makes the gateway not ready."""
         return LegReport(problem="the skeleton has no links")
 
+    async def offers(self, domain: str) -> bool:
+        """Says whether a domain names servers for this protocol in DNS."""
+        return False
+
     async def test(self, remote: str) -> list[dict[str, Any]]:
         """Gives one row for each step on the way to a domain."""
         return [{"name": "connect", "outcome": "fail", "text": "the skeleton cannot connect", "paste": None}]

@@ -72,6 +72,19 @@ class Rows(Table):
     pin_mismatch = Row(
         "gateway_pin_mismatch_total", Counter, "Certificates whose key is not the pinned one", partner=CONFIG
     )
+    drift = Row(
+        "gateway_contract_drift_total",
+        Counter,
+        "Connections on which a partner has shown something that it had not shown before",
+        partner=CONFIG,
+        what=words("method key issuer tls"),
+    )
+    contract_expiry = Row(
+        "gateway_contract_expiry_timestamp_seconds",
+        Gauge,
+        "When the contract with the partner ends",
+        partner=CONFIG,
+    )
     dns_seconds = Row(
         "gateway_dns_seconds",
         Histogram,
@@ -180,7 +193,19 @@ class Rows(Table):
         Counter,
         "Stanzas and connections over a limit",
         partner=CONFIG,
-        limit=words("stanzas subscriptions messages connections address table"),
+        limit=words("stanzas subscriptions messages connections address table people"),
+    )
+    unique_targets = Row(
+        "gateway_unique_targets",
+        Gauge,
+        "Addresses of ours that the partner has asked for by itself; of those that nobody has listed, the most",
+        partner=CONFIG,
+    )
+    watchlisted = Row(
+        "gateway_watchlisted",
+        Gauge,
+        "Whether the partner is under suspicion; of those that nobody has listed, how many",
+        partner=CONFIG,
     )
     parser_rejects = Row(
         "gateway_parser_rejects_total",

@@ -119,8 +119,15 @@ class Partner:
     verification: Verification = Verification.ALWAYS
     ends: float | None = None
     """Posix seconds from which on the contract holds no more."""
+    house: bool = False
+    """Whether it is the gateway itself, which speaks to our people as a contact."""
     found: bool = False
     """Whether nobody has listed it: its domain was discovered, or stands in the allow list only."""
+
+    @property
+    def counts_words(self) -> bool:
+        """Says whether it matters who has said something in a conversation."""
+        return self.start is not Start.BOTH or self.verification is not Verification.ALWAYS
 
 
 DISCOVERED_RATES = Rates(20.0, 60.0, 10.0, 1.0, 1000)
@@ -168,6 +175,7 @@ class Partners:
         discovery: Discovery = NOBODY_FOUND,
         ours: frozenset[str] = frozenset(),
         expired: frozenset[str] = frozenset(),
+        house: Partner | None = None,
     ) -> None:
         self.by_name: Mapping[str, Partner] = {partner.name: partner for partner in partners}
         self.denied = denied
@@ -175,7 +183,9 @@ class Partners:
         self.expired = expired
         """Names of partners whose contract has ended."""
         self._ours = ours
-        self._by_domain = {domain: partner for partner in self.by_name.values() for domain in partner.domains}
+        self._house = house
+        every = (*self.by_name.values(), *([house] if house else []))
+        self._by_domain = {domain: partner for partner in every for domain in partner.domains}
         self._found: OrderedDict[str, Partner | None] = OrderedDict()
 
     def of(self, domain: str) -> Partner | None:
@@ -200,7 +210,12 @@ class Partners:
         if ended == self.expired:
             return self
         return Partners(
-            self.by_name.values(), denied=self.denied, discovery=self.discovery, ours=self._ours, expired=ended
+            self.by_name.values(),
+            denied=self.denied,
+            discovery=self.discovery,
+            ours=self._ours,
+            expired=ended,
+            house=self._house,
         )
 
     def _discovered(self, domain: str) -> Partner | None:

@@ -23,6 +23,8 @@ IA5_STRING = 0x16
 
 INVALID_PURPOSE = 26
 CERT_REJECTED = 28
+LONGEST_NAME = 500
+"""Characters of an issuer's name that are looked at."""
 # What a pin stands in for: 2, 20 and 21 unknown issuer, 18 self-signed, 19 self-signed issuer.
 UNANCHORED = frozenset({2, 18, 19, 20, 21})
 
@@ -59,6 +61,8 @@ class PeerCertificate:
     not_after: float = 0.0
     chain_errors: frozenset[int] = frozenset()
     has_client_eku: bool | None = None
+    issuer: str = ""
+    """The issuer's name (RFC 4514)."""
 
 
 @frozen
@@ -91,6 +95,7 @@ def read_certificate(certificate: x509.Certificate, errors: Iterable[int] = ()) 
         not_after=certificate.not_valid_after_utc.timestamp(),
         chain_errors=frozenset(errors),
         has_client_eku=_has_usage(certificate, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH),
+        issuer=certificate.issuer.rfc4514_string()[:LONGEST_NAME],
     )
 
 

@@ -86,6 +86,8 @@ class SrvRecord:
 class _Found:
     records: tuple[SrvRecord, ...]
     seconds: float
+    named: bool = True
+    """Whether DNS names them as servers, and they are not only the domain's own address."""
 
 
 @define
@@ -187,6 +189,15 @@ class Resolver:
             raise type(kept.outcome)(str(kept.outcome))
         return [record.target for record in in_srv_order(kept.outcome.records, self.draw)]
 
+    async def offered(self, domain: str) -> bool:
+        """Says whether DNS names servers of the domain that may be dialled."""
+        try:
+            await self.targets(domain)
+        except LookupFailed:
+            return False
+        kept = self._kept.get(a_label(domain))
+        return kept is not None and isinstance(kept.outcome, _Found) and kept.outcome.named
+
     async def _look_up(self, name: str) -> _Kept:
         if name in self._waiting:
             asked: Deferred[None] = Deferred()
@@ -231,9 +242,10 @@ class Resolver:
         records, seconds = _pointed(queries, name, self.service.pointers)
         if not records:
             records, seconds = _srv_records(queries, name, self.service)
-        if not records:
+        named = bool(records)
+        if not named:
             records = [self._usual(name, self.service.port)]
-        return self._addressed(queries, name, records, seconds)
+        return evolve(self._addressed(queries, name, records, seconds), named=named)
 
     def _usual(self, name: str, port: int) -> SrvRecord:
         return SrvRecord(0, 0, Target(name, port, self.service.direct_tls))

@@ -49,6 +49,9 @@ class Owner(Protocol):
     def flow_lost(self, flow: "Flow") -> None:
         """Takes note that a flow has ended."""
 
+    def connected(self, flow: "StreamFlow", certificate: PeerCertificate | None) -> None:
+        """Takes note that a peer has proven its domains on a flow."""
+
     async def places(self, flow: "StreamFlow") -> list[Place]:
         """Gives where the peer of a flow may be, the best first; raises LookupFailed."""
 
@@ -187,6 +190,7 @@ class StreamFlow:
             self._cut("the certificate does not prove the domain")
             return
         log.info("link up", side=self.owner.name, peer=self.domain or sorted(self.certified)[0])
+        self.owner.connected(self, certificate)
         self._open()
 
     def data_received(self, chunk: bytes) -> None:

@@ -1,12 +1,13 @@
 """Whom the SIP leg talks to on each side: where they are, which TLS context meets them, what they have proven."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from OpenSSL import SSL
 
 from gateway.config import Addresses, Config, InsideSip, Trust
 from gateway.model.address import ascii_domain
+from gateway.policy.partners import Partner
 from gateway.transport.certificate import PeerCertificate, distrust, sip_domains
 from gateway.transport.places import named_target
 from gateway.transport.resolver import Resolver, Target
@@ -82,19 +83,31 @@ class OutsideSipHost:
 
     def speaks_with(self, domain: str) -> bool:
         """Says whether a domain is that of a partner who speaks SIP."""
-        partner = self._config.partners.of(domain)
-        return partner is not None and partner.via == "sip"
+        return self._speaks(self._config.partners.of(domain))
 
     def proven(self, certificate: PeerCertificate | None) -> frozenset[str]:
         """Gives the partners' domains that a certificate names and that their contracts accept from it."""
         if certificate is None:
             return frozenset()
-        return frozenset(name for name in sip_domains(certificate) if self._accepts(certificate, name))
+        names = sip_domains(certificate)
+        through = (name for name in self._behind_edges(names) if self._accepts(certificate, name))
+        return frozenset({*(name for name in names if self._accepts(certificate, name)), *through})
+
+    def _behind_edges(self, names: frozenset[str]) -> Iterator[str]:
+        """Gives the domains of partners who come through an Access Edge of ours that a certificate names."""
+        for partner in self._config.partners.by_name.values():
+            if self._config.routes[partner.name].edge in names:
+                yield from partner.domains
+
+    def edges(self, certified: frozenset[str], domain: str) -> bool:
+        """Says whether a domain comes through an Access Edge of ours: then its mark is one of our own house."""
+        route = self._config.route_of(domain)
+        return route is not None and bool(route.edge)
 
     def follows(self, domain: str, other: str) -> bool:
         """Says whether both domains are those of one partner who speaks SIP."""
         partner = self._config.partners.of(other)
-        return partner is not None and partner.via == "sip" and partner is self._config.partners.of(domain)
+        return self._speaks(partner) and partner is self._config.partners.of(domain)
 
     def identity(self, local: str) -> str:
         """Names the certificate of one of our domains."""
@@ -118,10 +131,20 @@ class OutsideSipHost:
         anywhere = route is not None and route.addresses is Addresses.ANY
         return await self._resolver(anywhere).targets(ascii_domain(domain), port)
 
+    def _speaks(self, partner: Partner | None) -> bool:
+        """Says whether a partner speaks SIP, as far as is known."""
+        return partner is not None and partner.via in ("sip", "discovery")
+
+    async def offered(self, domain: str) -> bool:
+        """Says whether DNS names servers of a domain that may be dialled."""
+        route = self._config.route_of(domain)
+        anywhere = route is not None and route.addresses is Addresses.ANY
+        return await self._resolver(anywhere).offered(ascii_domain(domain))
+
     def _accepts(self, certificate: PeerCertificate, domain: str) -> bool:
         partner = self._config.partners.of(domain)
         route = self._config.route_of(domain)
-        if partner is None or partner.via != "sip" or route is None:
+        if route is None or not self._speaks(partner):
             return False
         pins, lenient = frozenset(route.pins), route.server_only_certificates
         return not distrust(certificate, pins=pins, accept_server_only_eku=lenient, now=self._now())

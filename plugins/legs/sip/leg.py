@@ -20,10 +20,13 @@ from gateway.protocols.msrtc.categories import CARRIED as IN_CATEGORIES
 from gateway.protocols.pidf import CARRIED
 from gateway.protocols.sip.digest import Credentials
 from gateway.protocols.sip.uri import SipUri
+from gateway.transport.certificate import PeerCertificate
 from gateway.transport.places import Resolvers
 from gateway.transport.resolver import SIP
 from plugins.legs.sip.desk import SipDesk
+from plugins.legs.sip.flows import StreamFlow
 from plugins.legs.sip.hosts import InsideSipHost, OutsideSipHost
+from plugins.legs.sip.meetings import meetings
 from plugins.legs.sip.reach import Probe, Reach
 from plugins.legs.sip.side import SipSide
 from plugins.legs.sip.terms import Terms, usual
@@ -58,6 +61,7 @@ class SipLeg:
         self.outside = SipSide(
             "outside", surroundings, self._outside_host, "tls", (place, outside.port if outside else 5061)
         )
+        self.outside.meets = self._met
         self.outside.desk = self._desk(Side.EXTERNAL, self.outside, self._partner_wants_sessions)
         self._inside_host: InsideSipHost | None = None
         self.inside: SipSide | None = None
@@ -208,6 +212,10 @@ class SipLeg:
         )
         return LegReport(f"{', '.join(lost)} does not answer" if lost else "", links, self._outside_host.expiries)
 
+    async def offers(self, domain: str) -> bool:
+        """Says whether SRV records name SIP servers for a domain."""
+        return await self._outside_host.offered(domain)
+
     async def test(self, remote: str) -> list[Any]:
         """Tries to reach a domain: looks it up, connects, secures, and asks for its OPTIONS."""
         from plugins.legs.sip.examination import examine
@@ -258,6 +266,11 @@ class SipLeg:
     def _path(self, side: SipSide) -> Path:
         state: Path = self._surroundings.config.state
         return state / f"sip-{side.name}.json"
+
+    def _met(self, flow: StreamFlow, certificate: PeerCertificate | None) -> None:
+        """Tells the house whom a connection with the outside has proven to be."""
+        for meeting in meetings(flow, certificate, str(self._surroundings.config.gateway.domains[0])):
+            self._surroundings.house.met(meeting)
 
     def _partner_of(self, domain: str) -> str:
         partner = self._config.partners.of(domain)

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,7 @@ from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.transaction_events import Send
 from gateway.protocols.sip.transactions import TransactionLayer
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
+from gateway.transport.certificate import PeerCertificate
 from gateway.transport.listener import Listener
 from gateway.transport.places import Place
 from plugins.legs.sip.flows import DatagramSocket, Flow, StreamFlow
@@ -70,6 +72,8 @@ class SipSide:
         self.agent = UserAgent(station, _Admission(self))
         self.turns = Turns(self.reactor)
         """Shared by the sides of a leg."""
+        self.meets: Callable[[StreamFlow, PeerCertificate | None], None] | None = None
+        """Is told of each connection on which a peer has proven its domains."""
         self.reach: Reach | None = None
         """Knows which peers are silent."""
         self._listeners: list[Listener] = []
@@ -126,6 +130,11 @@ class SipSide:
     def end_read(self) -> None:
         """Lets every side send what the messages of one read have led to."""
         self.turns.end()
+
+    def connected(self, flow: StreamFlow, certificate: PeerCertificate | None) -> None:
+        """Takes note that a peer has proven its domains on a connection."""
+        if self.meets is not None:
+            self.meets(flow, certificate)
 
     def flow_lost(self, flow: Flow) -> None:
         """Takes note that a flow has ended: what waited on it has failed."""

@@ -132,6 +132,10 @@ class OutsideHost(_Names):
             return await named_target(route.route.host, route.route.port, route.direct_tls)
         return await self._resolver(self._anywhere(remote)).targets(ascii_domain(remote))
 
+    async def offered(self, domain: str) -> bool:
+        """Says whether DNS names servers of a domain that may be dialled."""
+        return await self._resolver(self._anywhere(domain)).offered(ascii_domain(domain))
+
     async def elsewhere(self, remote: str, place: str) -> list[Target]:
         """Gives those addresses of another host of the domain that may be dialled; it proves the same domain."""
         found = _OTHER_HOST.fullmatch(place)

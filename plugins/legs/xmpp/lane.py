@@ -85,3 +85,8 @@ class Lane:
             "problem": self.problem,
             "silent_seconds": round(now - self.connection.heard_at) if self.connection else None,
         }
+
+
+def domain_of(address: str) -> str:
+    """Gives the domain of an address as it stands in a stanza."""
+    return address.partition("/")[0].rpartition("@")[2]

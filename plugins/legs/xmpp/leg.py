@@ -125,6 +125,10 @@ class XmppLeg:
         links = tuple(lane.state(now) for lane in self.outside.lanes.values())
         return LegReport(self._problem, links, self._outside_host.trust.expiries)
 
+    async def offers(self, domain: str) -> bool:
+        """Says whether SRV records name XMPP servers for a domain."""
+        return await self._outside_host.offered(domain)
+
     async def test(self, remote: str) -> list[dict[str, Any]]:
         """Tries to reach a domain step by step."""
         return await examine(self.outside, self._surroundings.config.gateway.domains[0], remote)

@@ -29,7 +29,7 @@ from gateway.transport.link import Link
 from gateway.transport.resolver import LookupFailed, Target
 from plugins.legs.xmpp.connection import Connection, link_limits
 from plugins.legs.xmpp.hosts import SideHost
-from plugins.legs.xmpp.lane import Lane
+from plugins.legs.xmpp.lane import Lane, domain_of
 from plugins.legs.xmpp.outflow import Outflow
 from plugins.legs.xmpp.pulse import Pulse
 from plugins.legs.xmpp.tally import Tally
@@ -87,7 +87,7 @@ class ServerFace:
 
     def say(self, local: str, remote: str, text: str) -> None:
         """Sends an answer that needs no policy, if a stream is up; nobody waits for it otherwise."""
-        lane = self.lane(_domain(local), _domain(remote))
+        lane = self.lane(domain_of(local), domain_of(remote))
         with suppress(LinkClosed):
             if lane.connection is not None:
                 self._send(lane.connection, text)
@@ -237,8 +237,10 @@ class ServerFace:
         """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""
         log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=event.method)
         lane = self.lane(event.local, event.remote)
-        self._tally.opened(lane, connection, event.method)
+        meeting = self._tally.opened(lane, connection, event.method)
         connection.method = event.method
+        if meeting is not None:
+            self.house.met(meeting)
         if lane.connection is None and connection.stream.may_send(event.local, event.remote):
             self._opened(lane, connection)
         elif lane.broken:
@@ -390,10 +392,6 @@ def _fits(text: str, connection: Connection) -> bool:
     stream = connection.stream
     most = stream.peer_max_bytes if isinstance(stream, InitiatingStream) else None
     return most is None or len(text.encode()) <= most
-
-
-def _domain(address: str) -> str:
-    return address.partition("/")[0].rpartition("@")[2]
 
 
 def _stanza_limits(stanza_bytes: int) -> Limits:

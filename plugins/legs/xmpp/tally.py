@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gateway.interfaces import Meeting
 from gateway.model.envelope import Problem
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.server_stream import ServerStream
@@ -22,13 +23,28 @@ class Tally:
         self._outside = outside
         """On the inside the peer is our own server: what it shows is nothing that a partner has shown."""
 
-    def opened(self, lane: Lane, connection: Connection, method: str) -> None:
-        """Counts a pair that is proven; TLS and the certificate with the first pair of a connection."""
+    def opened(self, lane: Lane, connection: Connection, method: str) -> Meeting | None:
+        """Counts a pair that is proven, TLS and the certificate with the first of a connection; gives what was met."""
         if not connection.method:
             self._secured(connection)
         direction = "out" if isinstance(connection.stream, InitiatingStream) else "in"
         self._metrics.auth(lane.partner, "xmpp", direction, method.upper(), "ok").inc()
         self._metrics.link_events(lane.partner, "xmpp", "opened", "").inc()
+        return self._met(lane, connection, method) if self._outside else None
+
+    def _met(self, lane: Lane, connection: Connection, method: str) -> Meeting:
+        """Says what the partner has shown; the key of a certificate that proves nothing is not looked at."""
+        certificate = _certificate(connection) if method == "external" else None
+        return Meeting(
+            "xmpp",
+            lane.local,
+            lane.remote,
+            method,
+            certificate.spki_sha256 if certificate else "",
+            certificate.issuer if certificate else "",
+            connection.link.tls_version or "",
+            "out" if isinstance(connection.stream, InitiatingStream) else "in",
+        )
 
     def failed(self, lane: Lane, problem: Problem) -> None:
         """Counts a call that reached nobody."""

@@ -65,6 +65,7 @@ class Owner:
     limits: Limits = field(factory=Limits)
     heard: list[Request | Response] = field(factory=list)
     lost: list[Flow] = field(factory=list)
+    met: list[Flow] = field(factory=list)
     dead: list[Place] = field(factory=list)
     ways: list[Any] = field(factory=list)
     reads: int = 0
@@ -81,6 +82,9 @@ class Owner:
 
     def flow_lost(self, flow: Flow) -> None:
         self.lost.append(flow)
+
+    def connected(self, flow: StreamFlow, certificate: object) -> None:
+        self.met.append(flow)
 
     async def places(self, flow: StreamFlow) -> list[Place]:
         return places_of(await self.host.targets(flow.domain))

@@ -35,6 +35,7 @@ class House:
     refused: list[tuple[Envelope, Problem]] = field(factory=list)
     lost: list[tuple[str, str]] = field(factory=list)
     restored: list[tuple[str, str]] = field(factory=list)
+    met_with: list[Any] = field(factory=list)
     fails: bool = False
 
     def receive(self, envelope: Envelope) -> None:
@@ -47,6 +48,9 @@ class House:
 
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         self.refused.append((envelope, problem))
+
+    def met(self, meeting: Any) -> None:
+        self.met_with.append(meeting)
 
     def link_lost(self, local: str, remote: str) -> None:
         self.lost.append((local, remote))
