@@ -72,6 +72,8 @@ class Message:
     """Posix seconds after which its sender does not want it delivered any more (RFC 3428 section 4)."""
     hops: tuple[Hop, ...] = ()
     """The gateways that it has passed, so that a circle through several protocols is found."""
+    forwards: int | None = None
+    """How often servers may still pass it on, by the count of the protocol that it came by; None where none counts."""
 
     @property
     def has_text(self) -> bool:

@@ -82,15 +82,16 @@ class Pager:
         fields: tuple[tuple[str, str], ...] = (),
         call: tuple[str, int] | None = None,
         hops: int = HOPS,
+        forwards: int | None = None,
         largest: int | None = None,
     ) -> None:
         """Queues a message; Delivered or Undelivered follows with its handle. Raises Refused.
 
         `fields` are further headers, as Subject or Content-Language; `call` is the Call-ID and the number of
         a conversation that it continues; `largest` replaces the limit in bytes where the operator knows the path to be
-        safe.
+        safe; `forwards` is what is left of Max-Forwards.
         """
-        made = self.station.request("MESSAGE", sender, recipient, hops=hops)
+        made = self.station.request("MESSAGE", sender, recipient, hops=hops, forwards=forwards)
         if call is not None:
             made.headers.set("Call-ID", call[0])
             made.headers.set("CSeq", f"{call[1]} MESSAGE")

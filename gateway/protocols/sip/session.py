@@ -64,6 +64,8 @@ class Letter:
     method: str = "MESSAGE"
     fields: tuple[tuple[str, str], ...] = ()
     hops: int = HOPS
+    forwards: int | None = None
+    """What is left of Max-Forwards; None for a message that begins here."""
     """How many gateways may still follow."""
     again: bool = False
     """It has been tried in a session that was dead."""

@@ -317,7 +317,7 @@ class Sessions:
                 self._events.append(Undelivered(letter.handle, 415))
                 continue
             made = dialog.request(letter.method)
-            self.station.put_mark(made, letter.hops)
+            self.station.put_mark(made, letter.hops, letter.forwards)
             for name, value in (*letter.fields, ("Content-Type", letter.document.content_type)):
                 made.headers.add(name, value)
             made.body = letter.document.body

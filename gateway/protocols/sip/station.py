@@ -40,8 +40,13 @@ class Station:
     mark: str = ""
     """The opaque id of this gateway in X-Gateway-Hop; empty for none."""
 
-    def request(self, method: str, sender: str, recipient: str, *, hops: int = HOPS) -> Request:
-        """Builds a request outside of any dialog; both are SIP URIs without parameters."""
+    def request(
+        self, method: str, sender: str, recipient: str, *, hops: int = HOPS, forwards: int | None = None
+    ) -> Request:
+        """Builds a request outside of any dialog; both are SIP URIs without parameters.
+
+        `forwards` is what is left of Max-Forwards when the request carries on another (RFC 7332 section 4).
+        """
         made = Request(method, recipient)
         headers = made.headers
         headers.add("Max-Forwards", str(MAX_FORWARDS))
@@ -49,11 +54,13 @@ class Station:
         headers.add("To", f"<{recipient}>")
         headers.add("Call-ID", self.token())
         headers.add("CSeq", f"1 {method}")
-        self.put_mark(made, hops)
+        self.put_mark(made, hops, forwards)
         return made
 
-    def put_mark(self, request: Request, hops: int) -> None:
-        """Lets gateways know a request again that carries something on (protocols.md L-02)."""
+    def put_mark(self, request: Request, hops: int, forwards: int | None = None) -> None:
+        """Lets gateways know a request again that carries something on (protocols.md L-01, L-02)."""
+        if forwards is not None:
+            request.headers.set("Max-Forwards", str(forwards))
         if self.mark:
             request.headers.add(HOP, f"{self.mark};hops={hops}")
 
@@ -120,6 +127,12 @@ def hops_of(request: Request) -> list[tuple[str, int]]:
         if name.strip() and left.isdecimal() and len(left) < 4:
             found.append((name.strip()[:64], int(left)))
     return found
+
+
+def forwards_left(request: Request) -> int:
+    """Gives Max-Forwards for a request that carries this one on; without one it begins anew (RFC 7332 section 4)."""
+    had = request.max_forwards
+    return MAX_FORWARDS if had is None else max(had - 1, 0)
 
 
 def bare(uri: str) -> str:

@@ -23,7 +23,7 @@ from gateway.protocols.iscomposing import Composing, read_keyboard_activity
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.dates import read_date, write_date
 from gateway.protocols.sip.message import Request
-from gateway.protocols.sip.station import hops_of
+from gateway.protocols.sip.station import forwards_left, hops_of
 from gateway.protocols.sip.watching import Document
 from gateway.protocols.xml_document import DocumentError
 
@@ -57,6 +57,8 @@ class Beside:
     """Seconds in Expires."""
     thread: str = ""
     hops: tuple[Hop, ...] = ()
+    forwards: int | None = None
+    """What is left of Max-Forwards."""
     sender: str = ""
     """The URI in From."""
 
@@ -69,7 +71,7 @@ class Beside:
         )
         hops = tuple(Hop(mark, left) for mark, left in hops_of(request))
         sent, sender = read_date(headers.get("Date")), str(request.from_.uri)
-        return cls(encoding, language, subject, sent, request.expires, thread, hops, sender)
+        return cls(encoding, language, subject, sent, request.expires, thread, hops, forwards_left(request), sender)
 
 
 @frozen
@@ -150,9 +152,17 @@ def read(
     if isinstance(found, Unacceptable):
         return found.status
     if isinstance(found, Composing):
-        return ReadLetter(Message(MessageKind.CHAT, chat_state=found.state, thread=beside.thread, hops=beside.hops))
+        return ReadLetter(
+            Message(
+                MessageKind.CHAT,
+                chat_state=found.state,
+                thread=beside.thread,
+                hops=beside.hops,
+                forwards=beside.forwards,
+            )
+        )
     if not isinstance(found, Text):
-        return ReadLetter(Message(kind, receipt_for=found.message_id, hops=beside.hops))
+        return ReadLetter(Message(kind, receipt_for=found.message_id, hops=beside.hops, forwards=beside.forwards))
     spoken = clean_language(beside.language.partition(",")[0].strip())
     title = " ".join(beside.subject.split())[:LONGEST_SUBJECT]
     sent = found.sent if found.sent is not None else beside.sent
@@ -167,6 +177,7 @@ def read(
         delayed_since=sent if sent is not None and now - sent > LATE else None,
         expires_at=None if beside.lasts is None else begun + beside.lasts,
         hops=beside.hops,
+        forwards=beside.forwards,
     )
     return ReadLetter(message, may_be_notified(found, beside.sender, "negative-delivery"))
 

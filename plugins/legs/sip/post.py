@@ -96,10 +96,25 @@ class Post:
         if is_open or (message.has_text and self.in_sessions(envelope.recipient.domain)):
             if message.has_text:
                 self.conversations.speak(local, remote, message.thread)
-            self.agent.sessions.send(local, remote, Letter(written.document, envelope, fields=fields, hops=hops), now)
+            self.agent.sessions.send(
+                local,
+                remote,
+                Letter(written.document, envelope, fields=fields, hops=hops, forwards=message.forwards),
+                now,
+            )
         elif message.has_text or message.receipt_for:
             call = self.conversations.call(local, remote, message.thread)
-            self.agent.pager.send(local, remote, written.document, envelope, now, fields=fields, call=call, hops=hops)
+            self.agent.pager.send(
+                local,
+                remote,
+                written.document,
+                envelope,
+                now,
+                fields=fields,
+                call=call,
+                hops=hops,
+                forwards=message.forwards,
+            )
 
     def bounced(self, envelope: Envelope, bounce: Bounce) -> None:
         """Takes an error about a message of this side: it is the answer, or else it comes after that."""

@@ -309,3 +309,15 @@ def test_a_partner_sends_us_on_within_its_own_domain(lab: Lab, bent: dict[str, M
     name = alice.client.message("away@partner.example", "for partner.example alone")
     alice.client.wait_for(f"message[@id='{name}'][@type='error']/error/{{*}}redirect", 8.0)
     assert not other.ua.requests("MESSAGE")
+
+
+# --- how far a request may go (RFC 7332)
+
+
+def test_max_forwards_is_counted_down_from_one_kamailio_to_the_other(lab: Lab) -> None:
+    house = build(lab, "kamailio", {"partner.example": "kamailio"})
+    alice, bob = sip(house, "alice@corp.example"), sip(house)
+    for one, other in ((alice, bob), (bob, alice)):
+        assert one.ua.message(f"sip:{other.name}", f"from {one.name}").status in (200, 202)
+        # begun at 70; one server, the gateway and the other server have each taken one
+        assert other.hears(f"from {one.name}")["max-forwards"] == "67"

@@ -4,10 +4,11 @@ import pytest
 
 from gateway.protocols.sip.message import Request
 from gateway.protocols.sip.screening import breadth_of, certified, objection
+from gateway.protocols.sip.station import forwards_left
 from gateway.protocols.sip.user_agent import MessageReceived, RequestRefused
 from gateway.protocols.sip.watching import WatcherAsks
 
-from .talk import ALICE, BOB, PEER, request
+from .talk import ALICE, BOB, PEER, request, station
 from .test_user_agent import THEIRS, House, message
 
 
@@ -75,3 +76,11 @@ def test_our_own_request_that_comes_back_for_somebody_else_goes_on() -> None:
     spiral.uri = "sip:carol@corp.example"
     (event,) = house.hear(spiral)
     assert isinstance(event, MessageReceived) and event.recipient == "sip:carol@corp.example"
+
+
+@pytest.mark.parametrize(("had", "left"), [("70", 69), ("1", 0), ("0", 0), (None, 70)])
+def test_what_is_carried_on_may_go_one_server_less_far(had: str | None, left: int) -> None:
+    assert forwards_left(message(Max_Forwards=had)) == left
+    carried = station().request("MESSAGE", ALICE, BOB, forwards=left)
+    assert carried.headers.all("Max-Forwards") == [str(left)]
+    assert station().request("MESSAGE", ALICE, BOB).max_forwards == 70
