@@ -25,6 +25,9 @@ from gateway.transport.certificate import PeerCertificate
 from gateway.transport.link import Link, LinkLimits
 from plugins.legs.xmpp.outflow import Outflow
 
+STEP = 8192
+"""Bytes of a read that are parsed before their stanzas are worked off: while what was made of them is in the caches."""
+
 AnyStream = ReceivingStream | InitiatingStream | ComponentStream
 
 
@@ -92,11 +95,12 @@ class Connection:
         self.heard_at = now = owner.clock()
         take = owner.take
         try:
-            for event in self.stream.receive(chunk, now):
-                if event.__class__ is Element:
-                    take(self, event)
-                else:
-                    self._happened(event)
+            for start in range(0, len(chunk), STEP):
+                for event in self.stream.receive(chunk[start : start + STEP], now):
+                    if event.__class__ is Element:
+                        take(self, event)
+                    else:
+                        self._happened(event)
             self.flush()
         finally:
             outflow.flush()

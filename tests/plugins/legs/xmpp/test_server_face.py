@@ -211,3 +211,17 @@ async def test_stopping_says_good_bye_and_calls_nobody_any_more(ends: Ends) -> N
     ours.message("3")
     await pause(0.2)
     assert ours.host.asked == asked and theirs.house.lost == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_long_read_is_worked_off_whole_and_in_order(ends: Ends) -> None:
+    ours, theirs = ends
+    ours.message("first")
+    await until(lambda: theirs.house.bodies == ["first"])
+    (connection,) = [one for one in theirs.face.connections if one.stream.pairs]
+    one = "<message from='alice@corp.example/x' to='bob@partner.example'><body>{}</body></message>"
+    texts = [str(number) * (number % 7 + 1) for number in range(400)] + ["x" * 30_000, "last"]
+    connection.data_received("".join(map(one.format, texts)).encode())
+    assert theirs.house.bodies[1:] == texts
+    connection.data_received("".join([*map(one.format, texts), "</stream:stream>", one.format("too late")]).encode())
+    assert theirs.house.bodies[1:] == texts * 2 and connection.clean
