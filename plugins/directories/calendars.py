@@ -128,7 +128,7 @@ class Calendars:
         except GatewayError as problem:
             if held is None:
                 raise
-            _log.warn("calendar not read again", plugin=self.name, detail=problem)
+            _log.warn("calendar not read again", directory=self.name, detail=problem)
             self._held[person] = kept = evolve(held, until=now + min(self._section.refresh_seconds, AGAIN_SECONDS))
             return kept
 
@@ -188,7 +188,7 @@ class Accounts:
         try:
             self.read()
         except GatewayError as problem:
-            _log.error("credentials kept as they were", plugin=self._section.name, detail=problem)
+            _log.error("credentials kept as they were", directory=self._section.name, detail=problem)
 
 
 def read_accounts(path: Path, url: str) -> Mapping[Address, Account]:

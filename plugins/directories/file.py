@@ -72,7 +72,10 @@ class FileDirectory:
         try:
             entries = await self._read()
         except GatewayError as problem:
-            _log.error("directory kept as it was", plugin=self.name, detail=problem)
+            _log.error("directory kept as it was", directory=self.name, detail=problem)
+            return
+        except Exception:  # noqa: BLE001 one reading that fails must not be the last
+            _log.failure("directory kept as it was", directory=self.name)
             return
         before, self._entries = self._entries, entries
         self._announce(before)
@@ -80,7 +83,7 @@ class FileDirectory:
     def _announce(self, before: Entries) -> None:
         now = self._entries
         changed = [one for one in before.keys() | now.keys() if before.get(one) != now.get(one)]
-        _log.info("directory read again", plugin=self.name, changes=len(changed))
+        _log.info("directory read again", directory=self.name, changes=len(changed))
         if len(changed) > MANY:
             self._house.directory_changed(None)
             return

@@ -178,6 +178,8 @@ class LdapDirectory:
                 self._announce(people, found)
         except DirectoryFailed as problem:
             self._failed(problem)
+        except Exception:  # noqa: BLE001 one comparison that fails must not be the last
+            _log.failure("directory not compared", directory=self.name)
         else:
             self._failing = False
 
@@ -191,5 +193,5 @@ class LdapDirectory:
     def _failed(self, problem: GatewayError) -> None:
         """Tells once until it works again."""
         if not self._failing:
-            _log.warn("directory does not answer", plugin=self.name, detail=problem)
+            _log.warn("directory does not answer", directory=self.name, detail=problem)
         self._failing = True

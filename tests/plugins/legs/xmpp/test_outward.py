@@ -41,4 +41,4 @@ def test_what_a_change_puts_on_the_wire(changed: tuple[Field, ...], told: tuple[
 
 
 def test_what_the_leg_carries_is_presence_but_for_busy_times() -> None:
-    assert CARRIED == IN_PRESENCE - {Field.FREE_BUSY}
+    assert IN_PRESENCE - {Field.FREE_BUSY} == CARRIED
