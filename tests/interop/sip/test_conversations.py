@@ -11,8 +11,10 @@ from .crossing import House, SipPerson, XmppPerson, build
 pytestmark = pytest.mark.interop
 
 ASKS = (
-    "From: <sip:bob@partner.example>\r\nTo: <sip:{name}>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
-    "imdn.Message-ID: late1\r\nimdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nthere?"
+    "From: <sip:bob@partner.example>\r\nTo: <sip:{name}>\r\n"
+    "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: late1\r\n"
+    "imdn.Disposition-Notification: positive-delivery, negative-delivery\r\n"
+    "\r\nContent-Type: text/plain\r\n\r\nthere?"
 )
 
 
@@ -20,7 +22,7 @@ ASKS = (
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A Prosody inside, a Kamailio outside."""
     with Lab(tmp_path_factory.mktemp("conversations")) as lab:
-        yield build(lab, "prosody", {"partner.example": "kamailio"})
+        yield build(lab, "prosody", {"partner.example": "kamailio"}, theirs={"languages": ["cs"]})
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,19 @@ def test_a_thread_is_a_call_and_a_call_is_a_thread(alice: XmppPerson, bob: SipPe
     assert thread
     alice.client.raw(f"<message to='{bob.name}' type='chat'><body>yours</body><thread>{thread}</thread></message>")
     assert bob.hears("yours")["call-id"] == thread
+
+
+def test_the_language_of_the_contract_goes_unless_the_peer_asks_for_another(alice: XmppPerson, bob: SipPerson) -> None:
+    bodies = "<body xml:lang='en'>{0} welcome</body><body xml:lang='cs'>{0} vítej</body>"
+    alice.client.raw(f"<message to='{bob.name}' type='chat'>{bodies.format('first')}</message>")
+    assert bob.hears("first vítej")["content-language"] == "cs"
+    assert (
+        bob.ua.message(f"sip:{alice.name}", "in English", headers=[("Accept-Language", "en-GB, cs;q=0.2")]).status
+        == 202
+    )
+    alice.hears("in English")
+    alice.client.raw(f"<message to='{bob.name}' type='chat'>{bodies.format('second')}</message>")
+    assert bob.hears("second welcome")["content-language"] == "en"
 
 
 def test_who_asks_is_told_that_nobody_was_there(house: House, bob: SipPerson) -> None:
