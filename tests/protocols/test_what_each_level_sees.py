@@ -17,7 +17,7 @@ from gateway.model.presence import (
 )
 from gateway.policy.published_info import fields_of, strip
 from gateway.protocols.msrtc.categories import write_categories
-from gateway.protocols.pidf import write_pidf
+from gateway.protocols.pidf import age, write_pidf
 from gateway.protocols.xmpp.stanzas.caps import caps_of
 from gateway.protocols.xmpp.stanzas.card import write_vcard4, write_vcard_temp
 from gateway.protocols.xmpp.stanzas.presences import write_presence
@@ -232,6 +232,20 @@ def test_out_of_office_is_a_token_where_there_is_no_activity() -> None:
     assert "<activity token='out-of-office' minAvailability='12000'/>" in categories(PresenceDocument(away))
     here = {Field.AVAILABILITY: True, Field.OUT_OF_OFFICE: (("", "x"),)}
     assert "<activity" not in categories(PresenceDocument(here))
+
+
+def test_what_is_written_once_is_written_again_when_a_quarter_is_over() -> None:
+    """Who keeps what was written may keep it as long as `age` is the same, and no longer."""
+    begin = int(NOW) // 900 * 900
+    busy = PresenceDocument({Field.AVAILABILITY: True, Field.FREE_BUSY: FreeBusy(begin, (Slot.BUSY,) * 8)})
+    plain = PresenceDocument({Field.AVAILABILITY: True})
+
+    def text(document: PresenceDocument, now: float) -> bytes:
+        return write_pidf(document, "sip:alice@corp.example", tuple_id="t1", now=now)
+
+    assert age(busy, begin) == age(busy, begin + 899) != age(busy, begin + 900)
+    assert text(busy, begin) == text(busy, begin + 899) != text(busy, begin + 900)
+    assert age(plain, begin) == age(plain, begin + 10_000)
 
 
 def test_golden_timed_status_is_wholly_in_the_future() -> None:

@@ -3,15 +3,15 @@
 from gateway.protocols.pidf.names import CARRIED, LOSSES
 from gateway.protocols.pidf.priorities import read_priority, write_priority
 from gateway.protocols.pidf.reading import ReadPidf, ReadTuple, read_pidf
-from gateway.protocols.pidf.writing import closed_pidf, idleness, write_pidf
+from gateway.protocols.pidf.writing import age, closed_pidf, write_pidf
 
 __all__ = [
     "CARRIED",
     "LOSSES",
     "ReadPidf",
     "ReadTuple",
+    "age",
     "closed_pidf",
-    "idleness",
     "read_pidf",
     "read_priority",
     "write_pidf",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.model.presence import Field, Place, PresenceDocument, Show
+from gateway.model.presence import SLOT_SECONDS, Field, Place, PresenceDocument, Show
 from gateway.protocols.datetimes import write_datetime
 from gateway.protocols.pidf import names
 from gateway.protocols.pidf.contacts import PHONE_CLASSES, is_web, write_mailto, write_tel
@@ -169,11 +169,14 @@ def _user_input(document: PresenceDocument, now: float) -> str:
     return f"<rpid:user-input{shown}>idle</rpid:user-input>"
 
 
-def idleness(document: PresenceDocument, now: float) -> int | None:
-    """Gives the only thing in which what is written depends on the time: None when nothing in it does.
+def age(document: PresenceDocument, now: float) -> tuple[int | None, int | None]:
+    """Gives all in which what is written depends on the time: two times with the same are written alike."""
+    quarter = int(now) // SLOT_SECONDS if Field.FREE_BUSY in document else None
+    return idleness(document, now), quarter
 
-    With LAST_ACTIVE it is 1 for idle and 0 for active, else seconds in steps of IDLE_STEP.
-    """
+
+def idleness(document: PresenceDocument, now: float) -> int | None:
+    """Gives how idle the person is: with LAST_ACTIVE 1 for idle and 0 for active, else seconds in steps of IDLE_STEP."""
     idle, last = document.get(Field.IDLE), document.get(Field.LAST_ACTIVE)
     if last is not None:
         return int(idle is not None or now - last >= IDLE_STEP)

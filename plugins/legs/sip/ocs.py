@@ -12,7 +12,7 @@ from gateway.policy.access_level import Member, MemberKind
 from gateway.protocols.msrtc.categories import CategoryInstance, compose, merge, read_categories, write_categories
 from gateway.protocols.msrtc.containers import Container, ContainerMember, read_roaming_self
 from gateway.protocols.msrtc.names import CATEGORIES_TYPE, LEGACY_TYPE, ROAMING_SELF_TYPE
-from gateway.protocols.pidf import idleness, write_pidf
+from gateway.protocols.pidf import age, write_pidf
 from gateway.protocols.sip.addressing import address_of
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.subscribing import SubscriptionKey
@@ -52,7 +52,7 @@ class Writer:
     def write(self, accept: tuple[str, ...], document: PresenceDocument, entity: str, now: float) -> Document:
         """Gives what a watcher with this Accept is told."""
         kind = CATEGORIES_TYPE if CATEGORIES_TYPE in accept else LEGACY_TYPE if LEGACY_TYPE in accept else PIDF
-        key = (kind, entity, document, idleness(document, now))
+        key = (kind, entity, document, age(document, now))
         known = self._written.get(key)
         if known is None:
             if len(self._written) >= MOST_WRITTEN:
