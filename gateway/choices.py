@@ -63,7 +63,7 @@ class Choices:
     def contacts_list(self, owner: str) -> list[ContactListed]:
         """Lists everybody outside who sees, asks, writes to, or was given a level by a person."""
         pairs = sorted(self._of.pairs.of_person(owner), key=lambda pair: pair.contact)
-        return [_listed(pair) for pair in pairs if _matters(pair) and pair.facts.partner is not None]
+        return [_listed(pair) for pair in pairs if pair.facts.partner is not None and not pair.facts.partner.house and _matters(pair)]
 
     def levels_preview(self, owner: str, contact: str, level: str) -> Effect:
         """Says what a contact would see at a level of what is published now, and what he would see no longer.

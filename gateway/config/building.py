@@ -23,6 +23,7 @@ from gateway.config.sections import (
     MetricsPage,
     Tls,
 )
+from gateway.config.settings import Bot
 from gateway.config.values import Domain
 from gateway.model.presence import Field
 from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, MemberKind, Origin
@@ -65,6 +66,7 @@ class Config:
     settings: tuple[Rule, ...]
     groups: Groups
     echo: Echo
+    bot: Bot
     directories: tuple[Directories, ...] = ()
     """In the order of the file, which is the order in which they are believed."""
 

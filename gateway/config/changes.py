@@ -27,6 +27,7 @@ _SECTIONS: Mapping[str, str] = {
     "federation": "federation",
     "discovery": "discovery",
     "echo": "echo",
+    "bot": "bot",
     "limits": "limits",
     "metrics": "metrics",
     "ledger": "ledger",

@@ -131,6 +131,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         settings=built.settings,
         groups=file.groups,
         echo=file.echo,
+        bot=file.bot,
         directories=file.directory,
     )
 

@@ -11,10 +11,11 @@ from gateway.config.reading import Reading
 from gateway.config.reading import toml as shown
 from gateway.config.sections import File
 from gateway.config.values import Addresses, Auth, Domain, Endpoint, Trust, nearest
+from gateway.model.address import Address
 from gateway.model.presence import FIELD_ORDER, Field
 from gateway.policy.access_level import AccessLevel
 from gateway.policy.domains import Domains
-from gateway.policy.partners import Discovery, Lock, Partner, Partners, Rates
+from gateway.policy.partners import Discovery, Lock, Modality, Partner, Partners, Rates, Strangers
 from gateway.policy.settings import Rule
 from gateway.policy.walls import Right, Wall
 
@@ -107,6 +108,7 @@ class PartnerBuilder:
                 Lock(name, placed.section.domain) for name in sorted(placed.section.locks, key=FIELD_ORDER.__getitem__)
             ]
         self._check_walls(owners)
+        self._check_bot(owners)
         self._check_lists()
         believed = self._file.tls.ca if self._file.tls else Trust()
         routes = {str(each.section.domain): _route(each.section, believed) for each in self._partners}
@@ -129,6 +131,7 @@ class PartnerBuilder:
             denied=Domains.of(federation.deny),
             discovery=self._discovery(self._file.discovery),
             ours=frozenset(self.own),
+            house=_house(self._file.bot.address),
         )
 
     def _discovery(self, section: Discovering) -> Discovery:
@@ -152,6 +155,13 @@ class PartnerBuilder:
             ),
         )
         return Discovery(section.on, Domains.of(self._file.federation.allow), terms)
+
+    def _check_bot(self, owners: Mapping[str, str]) -> None:
+        address = self._file.bot.address
+        if address is not None and (address.domain in self.own or address.domain in owners):
+            whose = "our own" if address.domain in self.own else "a partner's"
+            why = f"[bot] address: {address.domain} is {whose} domain; give one that our server sends to the gateway"
+            self._reading.refuse(("bot", "address"), why)
 
     def _check_walls(self, owners: Mapping[str, str]) -> None:
         for index, wall in enumerate(self._file.wall):
@@ -277,3 +287,18 @@ def known_level(reading: Reading, name: str, path: TomlPath, what: str, known: I
     meant = nearest(name, known)
     reading.refuse(path, f"{what} = {shown(name)}: not a level" + (f'. Did you mean "{meant}"?' if meant else ""))
     return False
+
+
+def _house(address: Address | None) -> Partner | None:
+    """Gives the terms on which our people speak with the gateway itself: it sees nothing of them."""
+    if address is None:
+        return None
+    return Partner(
+        address.domain,
+        frozenset({address.domain}),
+        ceiling=frozenset(),
+        modalities=frozenset({Modality.IM, Modality.PRESENCE, Modality.QUERIES}),
+        strangers=Strangers.ACCEPT,
+        via="bot",
+        house=True,
+    )

@@ -49,6 +49,7 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[discovery]", federation.Discovering, True),
     ("[[wall]]", federation.Walled, False),
     ("[[setting]]", settings.Switched, False),
+    ("[bot]", settings.Bot, True),
     ("[echo]", federation.Echo, True),
     ("[[directory]]", directories.DirectoryFile, False),
     ("[[directory]]", directories.DirectoryLdap, False),

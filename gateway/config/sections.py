@@ -10,7 +10,7 @@ from gateway.config.directories import Directories
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership, Walled
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.recording import LedgerTerms
-from gateway.config.settings import Switched
+from gateway.config.settings import Bot, Switched
 from gateway.config.values import (
     Domain,
     Endpoint,
@@ -207,6 +207,7 @@ class File:
     groups: Groups = Groups()
     wall: tuple[Walled, ...] = ()
     setting: tuple[Switched, ...] = ()
+    bot: Bot = field(factory=Bot)
     echo: Echo = field(factory=Echo)
     directory: tuple[Directories, ...] = ()
     limits: Limits = field(factory=Limits)

@@ -1,4 +1,4 @@
-"""The [[setting]] tables: what may leave by default or is locked, for everybody, a partner or a group."""
+"""The [[setting]] tables, what may leave by default or is locked, and [bot], where people decide for themselves."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from attrs import field, frozen
 from gateway.config.describing import says
 from gateway.config.federation import Insider
 from gateway.config.values import Domain, Place, Refused, nearest, text_of
+from gateway.model.address import Address
 from gateway.model.presence import Field
 from gateway.policy.settings import Feature, Subject
 from gateway.policy.settings import subject as subject_of
@@ -28,6 +29,23 @@ class Switched:
         default=None, metadata=says("The partner; default: all partners.", '"partner.example"')
     )
     locked: bool = field(default=False, metadata=says("Whether nobody below may change it."))
+
+
+@frozen(kw_only=True)
+class Bot:
+    """A contact through which our people see and change who sees what of them, from any client."""
+
+    address: Address | None = field(
+        default=None,
+        metadata=says(
+            "Its address, at a domain that our server sends to the gateway; default: no bot.",
+            '"access@gateway.corp.example"',
+            restart=True,
+        ),
+    )
+    language: str = field(
+        default="en", metadata=says("In which it speaks first: en, de or fr; each person may choose.", restart=True)
+    )
 
 
 def subject(value: object, place: Place) -> Subject:

@@ -41,6 +41,7 @@ class ComponentFace:
         self.clock: Callable[[], float] = surroundings.reactor.seconds
         self._inside = inside
         self._domains = frozenset(str(domain) for domain in surroundings.config.gateway.domains)
+        self._bot = surroundings.config.bot.address
         self._reactor = surroundings.reactor
         self._limits = surroundings.config.limits
         self._metrics = surroundings.metrics
@@ -148,7 +149,7 @@ class ComponentFace:
     def _outside(self, recipient: str) -> Address:
         """Gives the contact behind an escaped address; raises AddressError when it hides no person."""
         address = Address.parse(recipient)
-        if not address.local:
+        if not address.local or address.bare == self._bot:
             return address
         contact = Address.parse(unescape_address(address, self._inside.name))
         if not contact.local:
