@@ -176,7 +176,7 @@ def age(document: PresenceDocument, now: float) -> tuple[int | None, int | None]
 
 
 def idleness(document: PresenceDocument, now: float) -> int | None:
-    """Gives how idle the person is: with LAST_ACTIVE 1 for idle and 0 for active, else seconds in steps of IDLE_STEP."""
+    """Gives how idle somebody is: with LAST_ACTIVE 1 for idle, 0 for active; else seconds in steps of IDLE_STEP."""
     idle, last = document.get(Field.IDLE), document.get(Field.LAST_ACTIVE)
     if last is not None:
         return int(idle is not None or now - last >= IDLE_STEP)
