@@ -51,10 +51,6 @@ class Unreachable:
         if len(self._until) > MOST_DEAD:
             self._until.popitem(last=False)
 
-    def forget(self, place: Place) -> None:
-        """Takes note that a server works."""
-        self._until.pop((place.address, place.port), None)
-
     def living_first(self, places: Sequence[Place], now: float) -> list[Place]:
         """Orders places: those that have failed lately come last, since there may be nothing else."""
         return sorted(places, key=lambda place: self._until.get((place.address, place.port), 0.0) > now)

@@ -18,6 +18,7 @@ from twisted.internet.defer import DeferredList
 from twisted.internet.defer import ensureDeferred as ensure
 
 from gateway.transport.resolver import (
+    SIP,
     LookupFailed,
     NotFound,
     Resolver,
@@ -236,3 +237,77 @@ async def test_each_look_up_is_timed_once(zone: Zone) -> None:
     made.stop()
     assert [outcome for _, outcome in times] == ["ok", "missing"]
     assert all(0 < seconds < 5 for seconds, _ in times)
+
+
+# -- SIP (RFC 3263)
+
+NAPTR = "partner.example", "NAPTR"
+SIPS = "_sips._tcp.partner.example", "SRV"
+EDGES = "_sipfederationtls._tcp.partner.example", "SRV"
+
+
+@pytest.fixture
+def sip(zone: Zone) -> Iterator[Resolver]:
+    made = Resolver(reactor, ["127.0.0.1"], timeout=0.4, port=zone.port, draw=random.Random(1), service=SIP)
+    zone.answers = {(f"{name}.example", "A"): [f"8.8.8.{number}"] for number, name in enumerate("abcd", 1)}
+    zone.answers["partner.example", "A"] = ["8.8.8.9"]
+    yield made
+    made.stop()
+
+
+async def hosts(resolver: Resolver, port: int | None = None) -> list[str]:
+    return [f"{found.host}:{found.port}" for found in await resolver.targets("partner.example", port)]
+
+
+@ensureDeferred
+async def test_naptr_says_where_the_servers_of_a_sip_domain_are_named(zone: Zone, sip: Resolver) -> None:
+    zone.answers |= {
+        NAPTR: [
+            '10 1 "s" "SIP+D2U" "" _sip._udp.partner.example.',
+            '30 1 "s" "SIPS+D2T" "" _sips._tcp.second.example.',
+            '20 9 "s" "sips+d2t" "" _sips._tcp.first.example.',
+            '20 1 "u" "SIPS+D2T" "!^.*$!sip:x@c.example!" .',
+        ],
+        SIPS: ["0 0 5061 d.example."],
+        ("_sips._tcp.first.example", "SRV"): ["5 0 5061 b.example.", "1 0 5071 a.example."],
+        ("_sips._tcp.second.example", "SRV"): ["0 0 5061 c.example."],
+    }
+    assert await hosts(sip) == ["a.example:5071", "b.example:5061"]
+    assert zone.asked[SIPS] == zone.asked["_sip._udp.partner.example", "SRV"] == 0
+
+
+@pytest.mark.parametrize(
+    "pointers",
+    [
+        [],
+        ['10 1 "s" "SIP+D2U" "" _sip._udp.partner.example.'],
+        ['10 1 "s" "SIPS+D2T" "" _sips._tcp.nowhere.example.'],
+        2,
+    ],
+    ids=["none", "for others", "to nothing", "failing"],
+)
+@ensureDeferred
+async def test_without_a_pointer_srv_records_say_it(zone: Zone, sip: Resolver, pointers: list[str] | int) -> None:
+    zone.answers |= {NAPTR: pointers, SIPS: ["0 0 5061 d.example."]}
+    assert await hosts(sip) == ["d.example:5061"]
+
+
+@ensureDeferred
+async def test_edges_of_microsoft_are_asked_for_last(zone: Zone, sip: Resolver) -> None:
+    zone.answers |= {SIPS: ["9 0 5061 a.example."], EDGES: ["0 0 5061 b.example."]}
+    assert await hosts(sip) == ["a.example:5061"]
+    assert zone.asked[EDGES] == 0
+
+
+@ensureDeferred
+async def test_edges_of_microsoft_are_enough(zone: Zone, sip: Resolver) -> None:
+    zone.answers |= {EDGES: ["0 0 5061 b.example."]}
+    assert await hosts(sip) == ["b.example:5061"]
+
+
+@ensureDeferred
+async def test_a_port_that_is_named_is_not_for_dns_to_say(zone: Zone, sip: Resolver) -> None:
+    zone.answers |= {SIPS: ["0 0 5061 a.example."]}
+    assert await hosts(sip, 5071) == ["partner.example:5071"]
+    assert await hosts(sip) == ["a.example:5061"]
+    assert zone.asked[SIPS] == 1

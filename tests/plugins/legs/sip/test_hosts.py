@@ -123,3 +123,27 @@ async def test_where_they_are(folder: Path) -> None:
 def test_expiry_of_our_certificate_is_told(folder: Path) -> None:
     assert set(outside(folder).expiries) == {"corp.example"}
     assert outside(folder).expiries["corp.example"] > NOW
+
+
+def test_nobody_is_sent_from_one_partner_to_another(folder: Path) -> None:
+    towards, own = outside(folder, 'aliases = ["chat.partner.example"]'), inside(folder)
+    assert towards.follows("partner.example", "chat.partner.example")
+    for other in ("ally.example", "corp.example", "unknown.example", "sub.partner.example"):
+        assert not towards.follows("partner.example", other)
+    assert not towards.follows("unknown.example", "unknown.example")
+    assert own.follows("corp.example", "corp.example") and not own.follows("corp.example", "partner.example")
+
+
+def test_each_certificate_of_ours_is_an_identity(folder: Path) -> None:
+    CertificateAuthority.open(folder / "ca").write_leaf("second.example", folder)
+    chain, key = folder / "second.example.crt", folder / "second.example.key"
+    made = outside(folder)
+    assert made.identity("corp.example") == made.identity("unknown.example")
+    text = (folder / "gateway.toml").read_text()
+    text = text.replace('["corp.example"]', '["corp.example", "second.example"]', 1)
+    extra = f'[[tls.extra]]\ndomain = "second.example"\ncertificate = "{chain}"\nkey = "{key}"\n'
+    (folder / "gateway.toml").write_text(text + extra)
+    made.prepare(load(folder / "gateway.toml"))()
+    assert made.identity("corp.example") != made.identity("second.example")
+    assert made.client("corp.example", "partner.example") is not made.client("second.example", "partner.example")
+    assert set(made.expiries) == {"corp.example", "second.example"}
