@@ -11,14 +11,17 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
+from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.commands.moments import since as read_since
-from gateway.commands.operations import LedgerEntry, LedgerErased, LedgerExported
 from gateway.config import Config
 from gateway.errors import CommandError, LedgerError
 from gateway.interfaces import Promise
 from gateway.ledger import Ledger, LedgerRules
+from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.store.ledger import LedgerStore, Search, lines, search, sweep
+
+log = Log("ledger")
 
 FILE = "ledger.db"
 """The name of the ledger in the state folder."""
@@ -60,6 +63,22 @@ class Auditing:
         self._folder = folder
         self._threads = reactor
         self._clock = now
+
+    async def begin_ledger(self, config: Config, version: str) -> None:
+        """Records the start; raises LedgerError when that is impossible, for then nothing could leave."""
+        if self.ledger is not None and not await lasting(self.ledger.begin(begun(config, version))):
+            raise LedgerError(f"the ledger cannot be written: {self.ledger.check()}")
+
+    def reload_ledger(self, config: Config, version: str) -> None:
+        """Takes new terms, and records that the configuration is another."""
+        if self.ledger is None:
+            return
+        self.ledger.rules = rules_of(config)
+        try:
+            self.ledger.begin(begun(config, version))
+        except LedgerError as problem:
+            # It records that by itself as soon as it is written again; till then nothing is disclosed.
+            log.warn("reload not recorded", detail=problem)
 
     async def ledger_list(
         self, about: str | None, to: str | None, since: str | None, field: str | None, limit: str | None

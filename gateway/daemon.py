@@ -16,14 +16,13 @@ from twisted.internet.task import LoopingCall, deferLater
 from gateway import __version__, plugin, service
 from gateway import log as gateway_log
 from gateway.administration import Administration
-from gateway.auditing import Auditing, begun, lasting, opened
-from gateway.auditing import rules_of as ledger_rules_of
+from gateway.auditing import Auditing, opened
 from gateway.bot.leg import Bot
 from gateway.choices import Choices
 from gateway.commands import execute
 from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load, restart_needed
-from gateway.errors import ConfigError, GatewayError, LedgerError
+from gateway.errors import ConfigError, GatewayError
 from gateway.exchanging import Exchanging
 from gateway.house import House
 from gateway.interfaces import Leg, Surroundings, Tap
@@ -141,8 +140,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
 
     async def start(self) -> None:
         """Opens every door, then asks for the presence that was known before; raises GatewayError."""
-        if self.ledger is not None and not await lasting(self.ledger.begin(begun(self.config, __version__))):
-            raise LedgerError(f"the ledger cannot be written: {self.ledger.check()}")
+        await self.begin_ledger(self.config, __version__)
         await self._people.start()
         for leg in self._legs.values():
             await leg.start()
@@ -233,7 +231,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
         self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
         told, self.config = changes(self.config, new), new
         self._name_series(new)
-        self._record_reload()
+        self.reload_ledger(new, __version__)
         self.house.pairs.take(self._people.rules(new))
         self.house.rates.forget()
         self._neighbours.take(new)
@@ -247,16 +245,6 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
             ended = standing.partners.expired - self.config.partners.expired
             self._take(standing)
             log.warn("contract ended", domains=", ".join(sorted(ended)))
-
-    def _record_reload(self) -> None:
-        if self.ledger is None:
-            return
-        self.ledger.rules = ledger_rules_of(self.config)
-        try:
-            self.ledger.begin(begun(self.config, __version__))
-        except LedgerError as problem:
-            # It records that by itself as soon as it is written again; till then nothing is disclosed.
-            log.warn("reload not recorded", detail=problem)
 
     async def _execute(self, words: tuple[str, ...], arguments: Mapping[str, Any]) -> object:
         return await execute(self, words, arguments)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.commands.moments import since as read_since
-from gateway.commands.operations import LedgerEntry, LedgerErased, LedgerExported
 from gateway.commands.render import columns, moment
 from gateway.config import load
 from gateway.errors import CommandError, LedgerError, StoreError

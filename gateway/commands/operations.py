@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar
 
+from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.policy.access_level import Origin
 
 _Answer = TypeVar("_Answer")
@@ -263,48 +264,6 @@ class Reloaded(TypedDict):
 
     changes: list[str]
     restart: list[str]
-
-
-class LedgerEntry(TypedDict):
-    """One entry of the disclosure ledger: `at` posix seconds, `sent` names of fields, `withheld` name to reason.
-
-    `erased` says that its persons were; `note` holds what the ledger says about itself.
-    """
-
-    seq: int
-    at: float
-    kind: str
-    about: str
-    to: str
-    partner: str
-    protocol: str
-    outcome: str
-    rule: str
-    level: str
-    by: str
-    policy: str
-    sent: list[str]
-    withheld: dict[str, str]
-    what: str
-    size: int
-    erased: bool
-    note: dict[str, Any]
-
-
-class LedgerExported(TypedDict):
-    """An export: the file, how many entries are in it, and the person whom alone it shows, or ''."""
-
-    file: str
-    entries: int
-    about: str
-
-
-class LedgerErased(TypedDict):
-    """How many entries do not name a person any more, and how many still do because they are held."""
-
-    person: str
-    erased: int
-    held: int
 
 
 class Operations(Protocol):
