@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from gateway.commands.letters import echo_findings, letter
 from gateway.commands.moments import until as read_until
 from gateway.commands.operations import (
     Checked,
@@ -14,7 +15,7 @@ from gateway.commands.operations import (
     PartnerShown,
     Viewed,
 )
-from gateway.config import PartnerRoute
+from gateway.config import Contract, PartnerRoute
 from gateway.errors import AddressError, CommandError
 from gateway.house import House
 from gateway.interfaces import Leg
@@ -27,6 +28,7 @@ from gateway.policy.access_level import Assignment, Member, MemberKind, Origin
 from gateway.policy.authorization import authorize
 from gateway.policy.explanation import explain
 from gateway.policy.partners import Partner
+from gateway.relay import ECHO
 
 
 class AssignmentStore(Protocol):
@@ -55,9 +57,11 @@ class Administration:
         legs: Mapping[str, Leg],
         routes: Callable[[], Mapping[str, PartnerRoute]],
         now: Callable[[], float],
+        contracts: Callable[[], Mapping[str, Contract]] = dict,
     ) -> None:
         self._house = house
         self._routes = routes
+        self._contracts = contracts
         self._assignments = assignments
         self._legs = legs
         self._now = now
@@ -185,7 +189,8 @@ class Administration:
     def partners_show(self, domain: str) -> PartnerShown:
         """Shows the contract with one partner."""
         partner = self._named(domain)
-        route = self._routes()[partner.name]
+        route = self._routes()["" if partner.found else partner.name]
+        contract = self._contracts().get(partner.name) or Contract(partner=partner.name, file="")
         locks = [lock.field.value for lock in self._house.pairs.rules.locks if lock.binds(partner)]
         return {
             **self._listed(partner),
@@ -197,12 +202,26 @@ class Administration:
             "locks": sorted(locks),
             "auth": sorted(way.value for way in route.auth),
             "route": str(route.route or "dns"),
+            "people": sorted(partner.people) if partner.people is not None else ["everybody"],
+            "start": partner.start.value,
+            "verification": partner.verification.value,
+            "ends": contract.ends,
+            "contacts": list(contract.contacts),
+            "disclosure": sorted(contract.disclosure.by_language),
+            "file": contract.file,
         }
 
     async def partners_test(self, domain: str) -> Checked:
         """Tries to reach a partner, step by step."""
         partner = self._named(domain)
-        return {"subject": partner.name, "checks": await self._legs[partner.via].test(partner.name)}
+        checks = list(await self._legs[partner.via].test(partner.name))
+        echo: Any = self._legs.get(ECHO)
+        if echo is not None and not any(each["outcome"] == "fail" for each in checks):
+            checks += await echo_findings(echo, partner.name)
+        contract = self._contracts().get(partner.name)
+        ours = sorted(self._house.pairs.rules.domains)[0]
+        text = letter(ours, partner.name, checks, contract.contacts if contract else ())
+        return {"subject": partner.name, "checks": checks, "letter": text}
 
     def links_of(self, partner: Partner) -> list[dict[str, Any]]:
         """Gives the rows of a partner's links."""

@@ -98,7 +98,15 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
         )
         if ledger is not None:
             ledger.attach(lambda envelope: self.house.relay.pair_of(envelope).facts, lambda: self.house.pairs.epoch)
-        Administration.__init__(self, self.house, assignments, self._legs, lambda: self.config.routes, time.time)
+        Administration.__init__(
+            self,
+            self.house,
+            assignments,
+            self._legs,
+            lambda: self.config.routes,
+            time.time,
+            lambda: self.config.contracts,
+        )
         watchers = self._subscriptions.watchers_of
         Exchanging.__init__(self, self.house, assignments, watchers, self.house.facts_changed, time.time)
         surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)

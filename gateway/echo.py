@@ -172,6 +172,17 @@ class Echo:
         self._house.receive(Envelope(sender, test.contact, message, Side.INTERNAL))
         return test.answer
 
+    @property
+    def address(self) -> str:
+        """Gives the address of our echo at our first domain, '' when there is none."""
+        name = self._config.echo.name
+        return f"{name}@{self._config.gateway.domains[0]}" if name else ""
+
+    def heard_ago(self, domain: str) -> float | None:
+        """Gives the seconds since it last answered a domain; None when it never has."""
+        then = self.heard.get(domain)
+        return None if then is None else float(self._reactor.seconds() - then)
+
     def _came_back(self, sender: Address, message: Message) -> None:
         for number, test in list(self._tests.items()):
             if test.contact == sender.bare and any(text == test.text for _, text in message.bodies):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import Any, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
 
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.policy.access_level import Origin
@@ -227,6 +227,16 @@ class PartnerShown(PartnerListed):
     locks: list[str]
     auth: list[str]
     route: str
+    people: list[str]
+    """Those of our people, by address or group, who may speak with it."""
+    start: str
+    verification: str
+    ends: float | None
+    """Posix seconds."""
+    contacts: list[str]
+    disclosure: list[str]
+    """Languages in which there is a text."""
+    file: str
 
 
 class Finding(TypedDict):
@@ -243,6 +253,8 @@ class Checked(TypedDict):
 
     subject: str
     checks: list[Finding]
+    letter: NotRequired[str]
+    """What can be sent to the other side's administrator; '' when everything is well."""
 
 
 class Status(TypedDict):
@@ -318,9 +330,7 @@ class Operations(Protocol):
     def publish_switch(self, owner: str, subject: str, state: str) -> Soon[Published]:
         """Keeps a field or feature back, lets it leave, or leaves that to the administrator."""
 
-    def levels_import(
-        self, owner: str, file: str, format: str | None, dry_run: str | None
-    ) -> Soon[LevelsImported]:
+    def levels_import(self, owner: str, file: str, format: str | None, dry_run: str | None) -> Soon[LevelsImported]:
         """Makes a person's entries those that a document (its text is `file`) means; with `dry_run` only says so."""
 
     def levels_export(self, owner: str, format: str | None) -> Soon[LevelsExported]:

@@ -133,6 +133,9 @@ def checks(result: Checked) -> str:
         lines += [f"{'':<{width}}        {escape(line, 1000)}" for line in (each["paste"] or "").splitlines()]
     failures, warnings = (sum(each["outcome"] == kind for each in result["checks"]) for kind in ("fail", "warn"))
     lines.append(f"{_count(failures, 'failure')}, {_count(warnings, 'warning')}")
+    written = result.get("letter", "")
+    if written:
+        lines += ["", *(escape(line, 1000) for line in written.splitlines())]
     return "\n".join(lines)
 
 

@@ -139,6 +139,17 @@ def explain_failure(
     return f"The certificate does not prove {domain}: {verdict}."
 
 
+def usage_finding(certificate: PeerCertificate, domain: str) -> tuple[str, str]:
+    """Says what a server's extended key usage means when it calls others: `ok` or `warn`, and why."""
+    if certificate.has_client_eku is False:
+        return "warn", (
+            f"The certificate of {domain} is for servers only (extended key usage without clientAuth), as public "
+            f"authorities now issue them: partners that are strict do not believe {domain} when it calls them."
+        )
+    known = "names clientAuth" if certificate.has_client_eku else "says nothing, which allows everything"
+    return "ok", f"extended key usage {known}"
+
+
 def pinned(certificate: PeerCertificate, pins: frozenset[str]) -> bool:
     """Says whether the certificate's key is one of the pins (SHA-256, hex), or none is pinned."""
     return not pins or certificate.spki_sha256 in {pin.lower() for pin in pins}

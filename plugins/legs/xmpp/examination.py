@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from gateway.transport.certificate import PeerCertificate
+from gateway.transport.certificate import PeerCertificate, usage_finding
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.resolver import LookupFailed, Target
 from plugins.legs.xmpp.connection import Connection
@@ -72,10 +72,11 @@ def _certificate_rows(face: ServerFace, connection: Connection, remote: str) -> 
         terms = face.host.terms(connection.stream.local or "", remote)
         outcome = "warn" if terms is not None and terms.dialback else "fail"
         return [_row("certificate", outcome, f"{face.host.why_not(certificate, remote)} It {shown}.")]
+    usage = _row("key usage", *usage_finding(certificate, remote))
     if certificate.not_after - face.now() < SOON:
         days = (certificate.not_after - face.now()) / 86400
-        return [_row("certificate", "warn", f"It ends in {days:.0f} days; {shown}")]
-    return [_row("certificate", "ok", shown)]
+        return [_row("certificate", "warn", f"It ends in {days:.0f} days; {shown}"), usage]
+    return [_row("certificate", "ok", shown), usage]
 
 
 async def _ping(face: ServerFace, local: str, remote: str) -> dict[str, Any]:
