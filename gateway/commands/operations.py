@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
 
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.policy.access_level import Origin
