@@ -18,6 +18,7 @@ from statistics import median
 
 from attrs import define, field
 
+from gateway.web.control_client import ask
 from tests.bench import sandbox
 from tests.bench.arithmetic import percentile
 from tests.bench.hop import GENERATOR_CORE, SERVER_CORE, Bench, Plan
@@ -210,6 +211,8 @@ class FanOut:
 
     measuring: Measuring
     pid: int
+    control: Folder
+    """The socket of the gateway's administrator."""
     asked: list[bytes] = field(factory=list)
     beside: RulesFanOut | None = None
     inside: SipLine | None = None
@@ -248,14 +251,24 @@ class FanOut:
         for number in range(1, rounds + 1):
             if self.beside is not None:
                 self.measuring.note("kamailio PUBLISH in, by rules, NOTIFY out", self.beside.once(number))
-            ends = time.monotonic() + ROUND_SECONDS
-            exchange.until(lambda ends=ends: time.monotonic() > ends, 10.0, "time")  # type: ignore[misc]
-            before, told = cpu_of_all(self.pid), self.told
-            self._publish(number)
-            exchange.until(lambda told=told: self.told >= told + WATCHERS, 10.0, f"{self.told} told")  # type: ignore[misc]
-            exchange.turn(0.05)
-            spent = cpu_of_all(self.pid) - before
-            self.measuring.note("gateway NOTIFY in, stripped, NOTIFY out", spent / 1000 / WATCHERS)
+            self._round("gateway NOTIFY in, stripped, NOTIFY out", lambda number=number: self._publish(number))  # type: ignore[misc]
+            self._round("gateway one decision, NOTIFY out", lambda number=number: self._decide(number))  # type: ignore[misc]
+
+    def _round(self, name: str, happen: Callable[[], None]) -> None:
+        """Wait for everybody's turn, let something happen, and note what each notification of it costs."""
+        exchange, ends = self.measuring.exchange, time.monotonic() + ROUND_SECONDS
+        exchange.until(lambda: time.monotonic() > ends, 10.0, "time")
+        before, told = cpu_of_all(self.pid), self.told
+        happen()
+        exchange.until(lambda: self.told >= told + WATCHERS, 10.0, f"{name}: {self.told - told} told")
+        exchange.turn(0.05)
+        self.measuring.note(name, (cpu_of_all(self.pid) - before) / 1000 / WATCHERS)
+
+    def _decide(self, number: int) -> None:
+        """Give everybody one field more, or take it away again."""
+        words = ("levels", "set" if number % 2 else "unset")
+        more = {"level": "personal"} if number % 2 else {}
+        ask(self.control, words, {"owner": "alice@corp.example", "contact": "partner.example", **more})
 
     def _subscribe(self, number: int) -> bytes:
         return (
@@ -367,7 +380,7 @@ def _measure(measuring: Measuring, options: argparse.Namespace, rates: list[floa
     exchange.lines.clear()
     if options.rounds:
         second = start_gateway(room, "fanout", SIP_INSIDE, SERVER_CORE, 8921, options.profile)
-        fan_out = FanOut(measuring, second.pid)
+        fan_out = FanOut(measuring, second.pid, room.folder / "fanout" / "state" / "control.sock")
         if kamailio is not None:
             rules = start_presence_server(room, SERVER_CORE)
             fan_out.beside = RulesFanOut(exchange, rules.pid, RICH)
