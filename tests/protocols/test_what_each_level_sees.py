@@ -262,3 +262,18 @@ def test_golden_timed_status_is_wholly_in_the_future() -> None:
             ("21:15", "21:30", "away"),
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        ((Field.NOTE,), ["1'/>", "0'><note"]),
+        ((Field.OUT_OF_OFFICE,), ["0'/>", "1'><note"]),
+        ((Field.NOTE, Field.OUT_OF_OFFICE), ["1'><note", "0'><note"]),
+        ((), ["1'/>", "0'/>"]),
+    ],
+)
+def test_golden_order_of_notes_what_ends_stands_before_what_begins(names: tuple[Field, ...], order: list[str]) -> None:
+    text = categories(strip(ALICE, frozenset({Field.AVAILABILITY, *names})))
+    parts = text.split("<category name='note' instance='")[1:]
+    assert [part.startswith(start) for part, start in zip(parts, order, strict=True)] == [True, True]

@@ -106,7 +106,8 @@ def compose(held: Held) -> PresenceDocument:
         if one.name == "contactCard":
             _join(fields, one.fields)
     notes = [one for one in held.values() if one.name == "note" and one.fields]
-    newest = max(notes, key=lambda one: one.published or 0.0, default=None)
+    # The person's own is instance 0 (reference/ocs.md 2.5): it counts where no time tells the newer.
+    newest = max(notes, key=lambda one: (one.published or 0.0, one.instance == "0"), default=None)
     note = dict(newest.fields) if newest is not None else {}
     state = next((one for kind in _BEST_STATES for one in _states(held, kind)), None)
     if state is None or Field.AVAILABILITY not in state.fields:
@@ -125,11 +126,17 @@ def write_categories(document: PresenceDocument, uri: str, *, dnd_is_busy: bool 
     inside = "".join(_card(shown))
     card = f"<contactCard xmlns='{names.CONTACT_CARD}'>{inside}</contactCard>" if inside else ""
     out = _category("state", "1", _state(shown, dnd_is_busy))
-    out += _category("note", "0", _note("personal", shown.get(Field.NOTE)))
-    out += _category("note", "1", _note("OOF", shown.get(Field.OUT_OF_OFFICE)))
+    out += _instances(
+        "note",
+        ("1", _note("OOF", shown.get(Field.OUT_OF_OFFICE))),
+        ("0", _note("personal", shown.get(Field.NOTE))),
+    )
     out += _category("contactCard", "0", card)
-    out += _category("calendarData", "0", write_working_hours(hours) if hours is not None else "")
-    out += _category("calendarData", "1", write_free_busy(times) if times is not None else "")
+    out += _instances(
+        "calendarData",
+        ("0", write_working_hours(hours) if hours is not None else ""),
+        ("1", write_free_busy(times) if times is not None else ""),
+    )
     start = f"<categories xmlns='{names.CATEGORIES}' uri='{escape_attribute(uri, replace_illegal=True)}'>"
     return f"{start}{out}</categories>".encode()
 
@@ -156,6 +163,12 @@ def _join(fields: dict[Field, Any], more: Mapping[Field, Any]) -> None:
             fields[name] = tuple(dict.fromkeys((*fields.get(name, ()), *value)))
         else:
             fields.setdefault(name, value)
+
+
+def _instances(name: str, *instances: tuple[str, str]) -> str:
+    """Writes several instances of a category, the empty ones first: SIPE takes any empty note for the end of all."""
+    ordered = sorted(instances, key=lambda one: bool(one[1]))
+    return "".join(_category(name, instance, content) for instance, content in ordered)
 
 
 def _category(name: str, instance: str, content: str) -> str:
