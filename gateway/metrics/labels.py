@@ -20,8 +20,8 @@ FIELDS = words("""
     free_busy meeting.subject meeting.location out_of_office working_hours
 """)
 REASONS = words("""
-    allowed not-published level ceiling lock not-subscribed blocked unknown-partner not-allowed-person denied-domain
-    contract-expired not-federated wall may-not-start unverified harvest modality stranger
+    allowed not-published level ceiling lock switched-off not-subscribed blocked unknown-partner not-allowed-person
+    denied-domain contract-expired not-federated wall may-not-start unverified harvest modality stranger
     unsolicited no-change empty rate size queue-full link-down tap-failed policy-error
 """)
 CONDITIONS = words("""

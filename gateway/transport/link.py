@@ -21,12 +21,11 @@ from gateway.transport.clock import DelayedCall, Reactor
 from gateway.transport.receiver import LinkLimits, Receiver
 from gateway.transport.socket_tls import describe, reset_on_close, tls_connection, tune
 
-READ_SIZE = 65536
+READ_SIZE = ROUND_SIZE = 65536
+"""A round of reading ends after so many bytes: more at a time make each stanza dearer (caches)."""
 PLAIN_READS = 4
 TLS_RECORD = 16384
 """One SSL_read returns one record of 16 KiB at most."""
-ROUND_SIZE = 65536
-"""Bytes after which a round of reading ends: more at a time make each stanza dearer (caches)."""
 ROUND_READS = 256
 BUSY_SECONDS = 0.05
 """A record that comes so soon after the one before it may not be the last: it is worth asking for another."""
@@ -37,7 +36,6 @@ _News = TypeVar("_News")
 _log = Logger()
 
 __all__ = ["Link", "LinkLimits", "Receiver"]
-
 
 _Phase = enum.Enum("_Phase", ["NEW", "OPEN", "HANDSHAKE", "FLUSHING", "DRAINING", "LOST"])
 
@@ -401,7 +399,4 @@ class Link:
     def _finish(self, reason: str) -> None:
         self._tls = None
         self._sock.close()
-        try:
-            self._receiver.link_lost(reason)
-        except Exception as error:  # noqa: BLE001 - the link is gone either way
-            _log.error("receiver failed at the end of a link: {kind}", kind=type(error).__qualname__)
+        self._tell(self._receiver.link_lost, reason)

@@ -213,7 +213,7 @@ def test_a_contact_moved_to_another_container_is_told_what_its_level_shows() -> 
     scene.tell(ask, ROAMING, roaming({200: (), 32000: ("user bob@partner.example",)}))
     kind, text = scene.shown()  # what narrows does not wait for its turn
     assert kind == CATEGORIES and "<availability>18500<" in text and "Budget" not in text
-    assert [entry.origin for entry in scene.assignments.of(PERSON)] == [Origin.PERSON, Origin.PERSON]
+    assert [entry.origin for entry in scene.assignments.of(PERSON)] == [Origin.CLIENT, Origin.CLIENT]
 
 
 def test_who_is_in_no_container_any_more_has_what_the_house_gives() -> None:
