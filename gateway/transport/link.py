@@ -19,7 +19,7 @@ from zope.interface import implementer
 from gateway.transport.certificate import peer_certificate
 from gateway.transport.clock import DelayedCall, Reactor
 from gateway.transport.receiver import LinkLimits, Receiver
-from gateway.transport.socket_tls import describe, reset_on_close, tls_connection, tune
+from gateway.transport.socket_tls import BROKEN, WAIT, describe, reset_on_close, tls_connection, tune
 
 READ_SIZE = ROUND_SIZE = 65536
 """A round of reading ends after so many bytes: more at a time make each stanza dearer (caches)."""
@@ -30,8 +30,6 @@ ROUND_READS = 256
 BUSY_SECONDS = 0.05
 """A record that comes so soon after the one before it may not be the last: it is worth asking for another."""
 
-_WAIT = (SSL.WantReadError, SSL.WantWriteError, BlockingIOError, InterruptedError)
-_BROKEN = (SSL.Error, OSError)
 _News = TypeVar("_News")
 _log = Logger()
 
@@ -228,11 +226,11 @@ class Link:
         except SSL.WantWriteError:
             self._read_needs_write = True
             self._reactor.addWriter(self)
-        except _WAIT:
+        except WAIT:
             pass
         except SSL.ZeroReturnError:
             return pieces, ""
-        except _BROKEN as error:
+        except BROKEN as error:
             return pieces, describe(error)
         return pieces, None
 
@@ -253,7 +251,7 @@ class Link:
                     if self._phase is _Phase.DRAINING:
                         self._lose(self._reason)
                     return
-        except _WAIT:
+        except WAIT:
             pass
         except OSError:
             self._lose(self._reason)
@@ -277,9 +275,9 @@ class Link:
                 sent += send(payload if size <= step else payload[sent : sent + step])
                 if size <= step and sent < size:
                     return sent
-        except _WAIT:
+        except WAIT:
             pass
-        except _BROKEN as error:
+        except BROKEN as error:
             self._lose(describe(error))
             return size
         return sent
@@ -330,7 +328,7 @@ class Link:
             self._reactor.removeWriter(self)
         except SSL.WantWriteError:
             self._reactor.addWriter(self)
-        except _BROKEN as error:
+        except BROKEN as error:
             self._lose(f"TLS handshake failed: {describe(error)}")
         else:
             self._secured(self._tls)
@@ -362,7 +360,7 @@ class Link:
         except SSL.WantWriteError:
             self._reactor.addWriter(self)
             return
-        except _BROKEN:
+        except BROKEN:
             pass
         self._reactor.removeWriter(self)
         self._phase = _Phase.DRAINING

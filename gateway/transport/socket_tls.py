@@ -10,6 +10,11 @@ from OpenSSL import SSL
 
 from gateway.transport.names import a_label
 
+WAIT = (SSL.WantReadError, SSL.WantWriteError, BlockingIOError, InterruptedError)
+"""What a socket raises that has nothing to give or no room now."""
+BROKEN = (SSL.Error, OSError)
+"""What it raises when it is of no use any more."""
+
 
 def describe(error: Exception) -> str:
     """Says in a few words what broke a connection, without any of its bytes."""
