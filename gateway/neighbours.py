@@ -71,6 +71,7 @@ class Neighbours:
         self._house = house
         self._metrics = metrics
         self._config = config
+        self._suspects: set[str] = set()
         self.echo = Echo(house, config, reactor)
         order = sorted(PROTOCOLS, key=lambda name: name != config.inside.LEG)
         self.discovery = Discovery(legs, order, house, reactor, time.time)
@@ -103,14 +104,20 @@ class Neighbours:
 
     def measure(self) -> None:
         """Reads how many people partners have asked for, and who is under suspicion, into the gauges."""
-        most, suspects = 0, 0
+        most, suspects = 0, set()
         named: Mapping[str, Any] = self._config.partners.by_name
         for name, watch in self._house.relay.watches:
+            partner = self._config.partners.of(name)
+            bound = partner.rates.people if partner else None
+            if watch.suspicious or (bound is not None and len(watch.people) >= bound):
+                suspects.add(name)
             if name in named:
                 self._metrics.unique_targets(name).set(len(watch.people))
                 self._metrics.watchlisted(name).set(watch.suspicious)
             else:
                 most = max(most, len(watch.people))
-                suspects += watch.suspicious or len(watch.people) >= self._config.discovery.people
         self._metrics.unique_targets(OTHER).set(most)
-        self._metrics.watchlisted(OTHER).set(suspects)
+        self._metrics.watchlisted(OTHER).set(sum(name not in named for name in suspects))
+        for name in sorted(suspects - self._suspects):
+            log.warn("watched", partner=name)
+        self._suspects = suspects
