@@ -15,6 +15,7 @@ from gateway.errors import GatewayError
 from gateway.model.address import Address
 from gateway.model.presence import Slot, WorkingHours
 from gateway.protocols.calendars.agenda import Agenda, Event, window
+from gateway.protocols.calendars.effort import MOST, endless, steps
 from gateway.protocols.directory_values import one_line
 
 Component = Any
@@ -40,8 +41,6 @@ _FREE_BUSY: Final = {
 """FBTYPE (RFC 5545 section 3.2.9)."""
 _OUT_OF_OFFICE: Final = re.compile(r"(oof|ooo|out[ -]of[ -](the[ -])?office)\b.*", re.IGNORECASE)
 _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-# Rules that begin long ago are counted through from their beginning: these have no end in any useful time.
-_TOO_OFTEN: Final = frozenset({"SECONDLY", "MINUTELY", "HOURLY"})
 
 
 class CalendarError(GatewayError):
@@ -63,6 +62,8 @@ def read_agenda(documents: list[bytes], person: Address, now: float, days: int) 
         found = (event for one in calendars for event in _events(one, zone, begin, end, person))
         events = tuple(islice(found, MAX_EVENTS))
         return Agenda(begin, end, zone, events, _hours(calendars, begin))
+    except CalendarError:
+        raise
     # The library raises errors of every kind, and a document may hold anything.
     except Exception as problem:  # noqa: BLE001
         raise CalendarError(f"cannot be read as a calendar ({type(problem).__name__})") from None
@@ -75,8 +76,8 @@ def _whole(body: bytes) -> bool:
 
 
 def _events(calendar: Component, zone: ZoneInfo, begin: float, end: float, person: Address) -> Iterator[Event]:
-    _tame(calendar)
     span = datetime.fromtimestamp(begin, zone), datetime.fromtimestamp(end, zone)
+    _tame(calendar, span[1])
     for component in recurring_ical_events.of(calendar, skip_bad_series=True).between(*span):
         event = _event(component, zone, person)
         if event is not None:
@@ -85,16 +86,21 @@ def _events(calendar: Component, zone: ZoneInfo, begin: float, end: float, perso
         yield from _published(component, zone, begin, end)
 
 
-def _tame(calendar: Component) -> None:
-    """Takes away rules that nobody can count through, so that what they repeat happens once."""
+def _tame(calendar: Component, last: datetime) -> None:
+    """Takes away rules that nobody can count through, so that what they repeat happens once.
+
+    Raises CalendarError when the others together take too long.
+    """
+    total = 0
     for component in calendar.walk("VEVENT"):
-        rules = component.get("RRULE")
-        for rule in rules if isinstance(rules, list) else [rules] if rules is not None else []:
-            often = {str(one).upper() for one in rule.get("FREQ", [])}
-            steps = [int(one) for one in rule.get("INTERVAL", [1])]
-            if often & _TOO_OFTEN or min(steps) < 1:
-                del component["RRULE"]
-                break
+        given = component.get("RRULE")
+        rules = given if isinstance(given, list) else [given] if given is not None else []
+        if any(endless(rule) for rule in rules):
+            del component["RRULE"]
+        elif "DTSTART" in component:
+            total += sum(steps(rule, component["DTSTART"].dt, last) for rule in rules)
+    if total > MOST:
+        raise CalendarError("has rules that take too long to count through")
 
 
 def _event(component: Component, zone: ZoneInfo, person: Address) -> Event | None:

@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from icalendar.prop import vRecur
 
 from gateway.model.address import Address
 from gateway.model.presence import Field, Show, Slot, WorkingHours
 from gateway.protocols.calendars.agenda import IN_A_MEETING, Agenda, Event, Facts, facts
+from gateway.protocols.calendars.effort import MOST, steps
 from gateway.protocols.calendars.reading import MAX_EVENTS, CalendarError, read_agenda
 
 ALICE = Address.parse("alice@corp.example")
@@ -248,6 +250,31 @@ def test_a_rule_that_nobody_can_count_through_does_not_hold_anybody_up(rule: str
     except CalendarError:
         return
     assert found.values[Field.MEETING_SUBJECT] == "Budget"
+
+
+@pytest.mark.parametrize(
+    ("rule", "most"),
+    [
+        ("FREQ=DAILY", 100),
+        ("FREQ=WEEKLY;BYDAY=MO,TU", 500),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", 1000),
+        ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", 20),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", 1),
+        ("FREQ=DAILY;BYMONTH=4,6;BYMONTHDAY=-31", 1),
+        ("FREQ=DAILY;BYSETPOS=5", 1),
+    ],
+)
+def test_rules_together_have_a_bound(rule: str, most: int) -> None:
+    first, last = datetime(1980, 1, 1), datetime(2026, 6, 7)
+    one = steps(vRecur.from_ical(rule), first, last)
+    assert one * most <= MOST
+    assert (one * 2 > MOST) is (most == 1)
+
+
+def test_a_calendar_of_rules_that_never_come_true_is_refused_at_once() -> None:
+    broken = [meeting("RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", uid=f":{number}") for number in range(3)]
+    with pytest.raises(CalendarError, match="take too long"):
+        read_agenda([calendar(*broken)], ALICE, NOW, 2)
 
 
 def test_there_is_a_bound_to_events() -> None:
