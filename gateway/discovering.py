@@ -89,8 +89,10 @@ class Discovery:
         if asked is None:
             outbox = Outbox(LIMITS, self._house.reconsider, self._house.undeliverable, self._now)
             asked = self._asked[domain] = _Asked(outbox)
+            asked.outbox.put(envelope)  # before the question, whose answer may be at hand
             ensureDeferred(self._find(domain, asked))
-        asked.outbox.put(envelope)
+        else:
+            asked.outbox.put(envelope)
         # Presence is looked up again when it goes; should it never go, nothing must wait for it.
         return isinstance(envelope.content, Presence)
 

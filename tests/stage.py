@@ -45,6 +45,8 @@ class FakeLeg:
     asked: list[tuple[Address, Address, QueryKind]] = field(factory=list)
     domains: frozenset[str] = frozenset()
     """Domains that name servers for its protocol."""
+    lookups: list[Any] = field(factory=list)
+    """Deferreds to answer with instead, in order."""
     answers: list[Any] = field(factory=list)
     """Deferreds to answer questions with, in order; without one the card is given at once."""
 
@@ -73,7 +75,7 @@ class FakeLeg:
         return LegReport()
 
     def offers(self, domain: str) -> Awaitable[bool]:
-        return succeed(domain in self.domains)
+        return self.lookups.pop(0) if self.lookups else succeed(domain in self.domains)
 
     def test(self, remote: str) -> Awaitable[list[Any]]:
         return succeed([])
