@@ -166,7 +166,7 @@ def readdressed(envelope: Envelope, pair: Pair, content: Content) -> Envelope:
     else:
         recipient = pair.endpoint if pair.endpoint and envelope.recipient.resource == pair.token else pair.person
     sender = pair.contact if isinstance(content, Subscription) else envelope.sender
-    return Envelope(sender, recipient, content, Side.EXTERNAL)
+    return Envelope(sender, recipient, content, Side.EXTERNAL, envelope.verified)
 
 
 def _outward_name(envelope: Envelope, pair: Pair, content: Content) -> Address:

@@ -12,6 +12,7 @@ from gateway.model.subscription import Ask, Subscription
 from gateway.protocols import winfo
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.faults import SipSyntaxError
+from gateway.protocols.sip.message import Request
 from gateway.protocols.sip.pager import Delivered, Undelivered
 from gateway.protocols.sip.publisher import PublishRefused
 from gateway.protocols.sip.subscribing import Active, Pending, SubscriptionKey, Terminated
@@ -20,6 +21,7 @@ from gateway.protocols.sip.watching import WatcherAsks, WatcherGone
 from plugins.legs.sip import ocs
 from plugins.legs.sip.conversations import Conversations
 from plugins.legs.sip.heard import Heard
+from plugins.legs.sip.marks import verified
 from plugins.legs.sip.naming import person
 from plugins.legs.sip.post import Post
 from plugins.legs.sip.publishing import Publications
@@ -65,7 +67,8 @@ class SipDesk:
         self._containers = ocs.Containers(now)
         conversations = Conversations(secret, side is Side.EXTERNAL, now)
         self._post = Post(side, house, agent, reactor.seconds, now, prefers_sessions, terms, conversations)
-        self._watchers = Watchers(house, agent, reactor.seconds, now, self._receive)
+        self._terms = terms
+        self._watchers = Watchers(house, agent, reactor.seconds, now, self._receive, self._asks)
         self._waiting = Waiting(now)
         self._publications = Publications(agent.publisher, reactor.seconds, now) if publishes else None
         agent.subscriber.accept = {**ocs.ACCEPTED, WINFO: (winfo.MEDIA_TYPE,)}
@@ -193,6 +196,12 @@ class SipDesk:
         """Gives the house what a peer's person says to one of those for whom we stand."""
         sender = person(remote)
         self._house.receive(Envelope(sender.at(resource) if resource else sender, person(local), content, self._side))
+
+    def _asks(self, remote: str, local: str, content: Content, request: Request) -> None:
+        """Gives the house what a request asks for, with what its server says about the sender."""
+        sender = person(remote)
+        mark = verified(request, self._terms(sender.domain).through_edge)
+        self._house.receive(Envelope(sender, person(local), content, self._side, mark))
 
     def _active(self, event: Active) -> None:
         """Takes a document: the first one of a subscription says yes to the request (RFC 8048 section 4.2)."""

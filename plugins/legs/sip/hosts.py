@@ -99,11 +99,6 @@ class OutsideSipHost:
             if self._config.routes[partner.name].edge in names:
                 yield from partner.domains
 
-    def edges(self, certified: frozenset[str], domain: str) -> bool:
-        """Says whether a domain comes through an Access Edge of ours: then its mark is one of our own house."""
-        route = self._config.route_of(domain)
-        return route is not None and bool(route.edge)
-
     def follows(self, domain: str, other: str) -> bool:
         """Says whether both domains are those of one partner who speaks SIP."""
         partner = self._config.partners.of(other)

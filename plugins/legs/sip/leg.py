@@ -139,7 +139,9 @@ class SipLeg:
     def _terms_of(self, domain: str) -> Terms:
         """Says how SIP is spoken with people of a domain; with our own, as with anybody."""
         route = self._config.routes.get(self._partner_of(domain))
-        return usual(domain) if route is None else Terms(route.literal_errors, tuple(map(str.lower, route.languages)))
+        if route is None:
+            return usual(domain)
+        return Terms(route.literal_errors, tuple(map(str.lower, route.languages)), bool(route.edge))
 
     async def start(self) -> None:
         """Opens the listening sockets and takes back the subscriptions of before."""

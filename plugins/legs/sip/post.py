@@ -21,6 +21,7 @@ from gateway.protocols.sip.user_agent import MessageReceived, UserAgent
 from plugins.legs.sip import letters
 from plugins.legs.sip.conversations import Conversations
 from plugins.legs.sip.letters import Written
+from plugins.legs.sip.marks import verified
 from plugins.legs.sip.naming import person
 from plugins.legs.sip.terms import Terms
 
@@ -207,7 +208,8 @@ class Post:
         """Gives what the house says to a message at once; a status when somebody in it has no address."""
         self._waiting_for, self._refusal = message.id, None
         try:
-            self._receive(event.sender, event.recipient, message)
+            terms = self.terms(person(event.sender).domain)
+            self._receive(event.sender, event.recipient, message, verified(event.request, terms.through_edge))
             return self._refusal
         except Untranslatable as problem:
             return problem.status
@@ -222,8 +224,8 @@ class Post:
             self._tell_failure(*owed)
         return accepted
 
-    def _receive(self, remote: str, local: str, message: Message) -> None:
-        self.house.receive(Envelope(person(remote), person(local), message, self.side))
+    def _receive(self, remote: str, local: str, message: Message, mark: bool | None = None) -> None:
+        self.house.receive(Envelope(person(remote), person(local), message, self.side, mark))
 
 
 def _identity(event: MessageReceived) -> tuple[object, ...]:

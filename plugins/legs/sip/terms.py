@@ -11,6 +11,8 @@ class Terms:
     """Whether errors are those of RFC 7247 table 2 to the letter."""
     languages: tuple[str, ...] = ()
     """Which of several texts goes, in lower case, the dearest first, unless the peer itself says it."""
+    through_edge: bool = False
+    """Whether it comes through an Access Edge of ours, whose marks count."""
 
 
 def usual(domain: str) -> Terms:

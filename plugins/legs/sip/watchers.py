@@ -11,6 +11,7 @@ from gateway.model.subscription import Ask, Subscription
 from gateway.presence_book import most_reachable
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.dialogs import DialogKey
+from gateway.protocols.sip.message import Request
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.user_agent import UserAgent
 from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatcherGone, WatchState
@@ -35,6 +36,8 @@ class Watchers:
     now: Callable[[], float]
     """Posix seconds."""
     said: Said
+    asks: Callable[[str, str, Content, Request], None]
+    """The same of what a request asks for."""
     _shown: dict[tuple[str, str], dict[str, Presence]] = field(factory=dict)
     """What each watcher was told of each presentity, by the presentity's resource."""
     _writer: ocs.Writer = field(factory=ocs.Writer)
@@ -86,17 +89,17 @@ class Watchers:
             self._tell(event.key, pair, WatchState.ACTIVE if approved else WatchState.PENDING)
         elif approved:
             self._tell(event.key, pair, WatchState.ACTIVE)
-            self.said(event.watcher, event.presentity, Subscription(Ask.PROBE))
+            self.asks(event.watcher, event.presentity, Subscription(Ask.PROBE), event.request)
         else:
             self.agent.notifier.show(event.key, WatchState.PENDING, NOTHING, self.clock())
-            self.said(event.watcher, event.presentity, Subscription(Ask.SUBSCRIBE))
+            self.asks(event.watcher, event.presentity, Subscription(Ask.SUBSCRIBE), event.request)
 
     def _fetched(self, event: WatcherAsks, pair: tuple[str, str], approved: bool) -> None:
         """Answers a fetch from what is shown; who may see the person waits a moment where nothing is."""
         self._tell(event.key, pair, WatchState.ACTIVE)
         if approved and pair not in self._shown:
             self.agent.notifier.postpone(event.key, self.clock() + FETCH_SECONDS)
-            self.said(event.watcher, event.presentity, Subscription(Ask.PROBE))
+            self.asks(event.watcher, event.presentity, Subscription(Ask.PROBE), event.request)
 
     def gone(self, event: WatcherGone) -> None:
         """Tells that a watcher has left (RFC 8048 section 5.3.3), unless his own presence is heard.
