@@ -75,7 +75,11 @@ class Server:
 
 def face_of(port: int, house: House, **changes: Any) -> ComponentFace:
     """Gives a component that has begun to connect."""
-    config = SimpleNamespace(limits=evolve(LIMITS, **changes), gateway=SimpleNamespace(domains=["corp.example"]))
+    config = SimpleNamespace(
+        limits=evolve(LIMITS, **changes),
+        gateway=SimpleNamespace(domains=["corp.example"]),
+        bot=SimpleNamespace(address=None),
+    )
     around = Surroundings(config)  # type: ignore[arg-type]
     inside = InsideComponent(
         kind="xmpp-component",
