@@ -29,6 +29,8 @@ from gateway.transport.tls import Credentials, CredentialsError
 SECTIONS = ("config", "certs", "dns", "inside", "partners", "state")
 EXPIRY_DAYS = 21
 """Days before the end of a certificate from which on it is warned about."""
+CONTRACT_DAYS = 30
+"""Days before the end of a contract from which on it is warned about."""
 LEAST_FREE = 200 * 1024 * 1024
 """Bytes that should be free for the state."""
 CONNECT_SECONDS = 4.0
@@ -71,7 +73,22 @@ def _config(config: Config) -> Iterator[Finding]:
         yield warn("config", f"{config.path} may hold a secret and can be read by everybody", f"chmod o= {config.path}")
     if not partners:
         yield warn("config", "no partner: nobody outside is spoken to", '[[partner]]\ndomain = "partner.example"')
+    yield from contract_findings(config, time.time())
     yield from _ports(config)
+
+
+def contract_findings(config: Config, now: float) -> Iterator[Finding]:
+    """Warns of contracts that end, and of partners that the deny list silences; `now` in posix seconds."""
+    for name, contract in config.contracts.items():
+        call = f"call {', '.join(contract.contacts)}" if contract.contacts else "contacts names nobody to call"
+        if contract.ends is not None and contract.ends <= now:
+            yield fail("config", f"{name}: the contract ({contract.file}) has expired; {call}")
+        elif contract.ends is not None and contract.ends - now < CONTRACT_DAYS * _DAY:
+            days = int((contract.ends - now) / _DAY)
+            yield warn("config", f"{name}: the contract ({contract.file}) expires in {days} days; {call}")
+        denied = sorted(domain for domain in config.partners.by_name[name].domains if domain in config.partners.denied)
+        if denied:
+            yield warn("config", f"{name}: [federation] deny keeps {', '.join(denied)} out")
 
 
 def _others_may_read(path: Path) -> bool:

@@ -179,8 +179,8 @@ def _barred(envelope: Envelope, facts: Facts, reason: Reason) -> Verdict | None:
             return _refuse(reason, facts, Problem.POLICY_VIOLATION)
         return _hushed(content, facts, reason)
     if isinstance(content, Subscription):
-        if content.ask in (Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED):
-            return None
+        if content.ask in (Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED) or (inward and facts.subscription.contact_watches):
+            return None  # who is subscribed already gets the answer that he knows, and sees nobody
         silent = inward or content.ask is Ask.PROBE
         return _ignore(reason, facts) if silent else _refuse(reason, facts, Problem.POLICY_VIOLATION)
     if isinstance(content, Query):

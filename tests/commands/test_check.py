@@ -1,15 +1,18 @@
 import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from gateway.commands import check as checks
-from gateway.commands.check import certificate_findings, check, dns_findings, locate, reach
+from gateway.commands.check import certificate_findings, check, contract_findings, dns_findings, locate, reach
+from gateway.config import load
 from gateway.errors import CommandError
 from gateway.transport.authority import CertificateAuthority
 from gateway.transport.queries import Failed
 
+from ..config.files import write
 from .places import Names, made
 
 DAY = 86400
@@ -310,3 +313,20 @@ def test_a_partner_who_speaks_sip_is_looked_up_as_such(place, names):
     names(services={"_sips._tcp.partner.example": [(1, 0, port, "127.0.0.1")]})
     [found] = check(place.write(f'{PARTNER}via = "sip"\n'), ["partners"])["checks"]
     assert found["outcome"] == "ok" and f"127.0.0.1:{port}" in found["text"]
+
+
+def test_contracts_that_end_and_partners_that_are_denied_are_told(tmp_path: Path) -> None:
+    """What stands in conf.d is named with its file and with whom to call."""
+    ally = 'domain = "ally.example"\nexpires = 2027-06-30\ncontacts = ["Dana Duty"]\n'
+    config = load(write(tmp_path, '[federation]\ndeny = ["*.example"]\n', ally=ally))
+    ends = config.contracts["ally.example"].ends
+    assert ends is not None
+
+    def told(now: float) -> list[tuple[str, str]]:
+        return [(each["outcome"], each["text"]) for each in contract_findings(config, now)]
+
+    denied = ("warn", "ally.example: [federation] deny keeps ally.example out")
+    assert told(ends - 31 * 86400) == [denied]
+    soon = "ally.example: the contract (conf.d/ally.toml) expires in 29 days; call Dana Duty"
+    assert told(ends - 29.5 * 86400) == [("warn", soon), denied]
+    assert told(ends)[0] == ("fail", "ally.example: the contract (conf.d/ally.toml) has expired; call Dana Duty")

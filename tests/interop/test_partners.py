@@ -119,6 +119,7 @@ def test_the_echo_answers_a_partner(house: House, people: dict[str, Person]) -> 
 def test_the_partner_test_finds_out_the_protocol(house: House) -> None:
     checks = run_test(house.gateway, VOICE)["checks"]
     assert checks[0]["text"] == "partner.example speaks SIP" and checks[0]["outcome"] == "ok"
+    assert {"tls": "ok", "certificate": "ok"}.items() <= {each["name"]: each["outcome"] for each in checks}.items()
 
 
 def run_test(gateway: Gateway, domain: str) -> dict[str, list[dict[str, str]]]:

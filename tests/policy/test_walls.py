@@ -160,7 +160,7 @@ BARRED = evolve(facts_of("team"), barrier=Reason.NOT_FEDERATED)
         (BARRED, TEXT, INSIDE, Decision.REFUSE, Reason.NOT_FEDERATED),
         (BARRED, TEXT, OUTSIDE, Decision.REFUSE, Reason.NOT_FEDERATED),
         (BARRED, Subscription(Ask.SUBSCRIBE), INSIDE, Decision.REFUSE, Reason.NOT_FEDERATED),
-        (BARRED, Subscription(Ask.SUBSCRIBE), OUTSIDE, Decision.IGNORE, Reason.NOT_FEDERATED),
+        (evolve(BARRED, subscription=State.NONE), Subscription(Ask.SUBSCRIBE), OUTSIDE, Decision.IGNORE, Reason.NOT_FEDERATED),
         (BARRED, Subscription(Ask.UNSUBSCRIBE), OUTSIDE, Decision.DELIVER, Reason.ALLOWED),
         (BARRED, Presence(full_document()), OUTSIDE, Decision.IGNORE, Reason.NOT_FEDERATED),
         (BARRED, CARD, OUTSIDE, Decision.REFUSE, Reason.NOT_FEDERATED),
