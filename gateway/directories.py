@@ -77,9 +77,14 @@ class Directories:
                 self._ask(row, person)
 
     def groups(self, person: str) -> frozenset[str] | None:
-        """Gives the groups that all directories together put a person in; None while one has yet to answer."""
+        """Gives the groups that the administrator's directories put a person in; None while one has yet to answer.
+
+        A calendar says nothing of groups, and one that fails keeps nobody waiting.
+        """
         found: frozenset[str] = frozenset()
         for row in self._rows:
+            if row.directory.origin is not Origin.ADMINISTRATOR:
+                continue
             asked = row.asked.get(person)
             if asked is None or asked.groups is None:
                 return None

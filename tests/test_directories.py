@@ -42,6 +42,12 @@ class Staff:
         self.questions.pop(0)[1].errback(problem)
 
 
+class Calendar(Staff):
+    """A directory that is no administrator's."""
+
+    origin = Origin.CALENDAR
+
+
 class Room:
     """Directories, and all that they bring about."""
 
@@ -79,6 +85,15 @@ def test_groups_are_not_known_until_every_directory_has_answered() -> None:
     staff.answer("x", "board")
     assert room.asked.groups(ALICE) is None
     calendar.answer(None)
+    assert room.asked.groups(ALICE) == {"board"}
+
+
+def test_a_calendar_keeps_nobodys_groups_unknown() -> None:
+    staff, calendar = Staff(), Calendar("calendar")
+    room = Room(staff, calendar)
+    room.asked.meet(ALICE)
+    staff.answer("x", "board")
+    calendar.fail(GatewayError("no answer"))
     assert room.asked.groups(ALICE) == {"board"}
 
 
