@@ -63,7 +63,7 @@ class Choices:
     def contacts_list(self, owner: str) -> list[ContactListed]:
         """Lists everybody outside who sees, asks, writes to, or was given a level by a person."""
         pairs = sorted(self._of.pairs.of_person(owner), key=lambda pair: pair.contact)
-        return [_listed(pair) for pair in pairs if pair.facts.partner is not None and not pair.facts.partner.house and _matters(pair)]
+        return [_listed(pair) for pair in pairs if _matters(pair)]
 
     def levels_preview(self, owner: str, contact: str, level: str) -> Effect:
         """Says what a contact would see at a level of what is published now, and what he would see no longer.
@@ -175,6 +175,8 @@ def _names(fields: frozenset[Field]) -> list[str]:
 
 
 def _matters(pair: Pair) -> bool:
+    if pair.facts.partner is None or pair.facts.partner.house:
+        return False
     state, given = pair.facts.subscription, pair.facts.assignment
     named = given is not None and given.owner != "" and given.member.value == pair.contact
     return named or state.contact_watches or state.person_watches or state.request_waits

@@ -158,7 +158,7 @@ class InsideSip:
     publish: bool = field(
         default=False,
         metadata=says(
-            "Whether contacts' presence is published at our server (PUBLISH), where it is seen by whom that server lets.",
+            "Whether contacts' presence is published at our server (PUBLISH), seen there by whom it lets.",
             restart=True,
         ),
     )
