@@ -73,8 +73,8 @@ def _party(name: str, value: object) -> str:
 _SHAPES: Mapping[Shape, str] = {
     _word: """
         action auth cipher command condition decision direction directory error event field fingerprint hash kind level
-        limit link mechanism modality ns origin outcome plugin policy protocol reason role section setting side signal state tap
-        type version
+        limit link mechanism modality ns origin outcome plugin policy protocol reason role section setting side signal
+        state tap type version
     """,
     _name: "partner domain domains peer host address path file",
     _number: "bytes count changes failures fds line limit_bytes pid port seconds stanzas uid until age required ok",
