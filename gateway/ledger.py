@@ -1,16 +1,14 @@
 """The disclosure ledger: a required tap that writes down, before it leaves, what is let go about whom and to whom."""
 
 import os
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from attrs import frozen
 
 from gateway.errors import LedgerError
 from gateway.interfaces import Promise
+from gateway.journal import Journal
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.chain import Anchor, canonical, digest, link, seal
@@ -20,18 +18,13 @@ from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.model.subscription import Subscription
 from gateway.policy.authorization import Facts
+from gateway.policy.observing import overlooked
 from gateway.policy.verdict import Decision, Verdict
 from gateway.store.database import Statement
 from gateway.store.ledger import LedgerStore, Row, erasure, note_anchor, removal
 
 log = Log("ledger")
 
-BATCH = 500
-"""Entries that go to the disk together at most: as many are chained in one turn of the reactor."""
-MOST_WAITING = 20_000
-"""Entries that may wait for the disk; beyond that nothing is recorded, and so nothing leaves."""
-STALL_SECONDS = 5.0
-"""How long the disk may take; what waits longer counts as not recorded."""
 ANCHOR_SECONDS = 3600.0
 PRUNE_SECONDS = 3600.0
 RANGES = 500
@@ -40,16 +33,6 @@ _DAY = 86_400.0
 
 FactsOf = Callable[[Envelope], Facts]
 Entry = Disclosure | Note
-
-
-@define(eq=False)
-class _Batch:
-    """Is what goes to the disk in one commit."""
-
-    changes: tuple[Statement, ...] = ()
-    entries: list[Entry] = field(factory=list)
-    promise: Promise = field(factory=Promise)
-    sent_at: float | None = None
 
 
 @frozen
@@ -84,17 +67,13 @@ class Ledger:
         self._now = now
         self._facts_of: FactsOf | None = None
         self._epoch: Callable[[], int] = int
-        self._head = store.head()
-        self._batches: deque[_Batch] = deque()
-        self._waiting = 0
-        self._flight: _Batch | None = None
-        self._called = False
-        self._problem: str | None = None
+        self.journal: Journal[Entry, Row] = Journal("ledger", store, self, reactor)
+        self._shut = False
         self._anchored: tuple[Anchor, float] | None = None
         self._prune_at = 0.0
         self._removing: Promise | None = None
         self._told: Mapping[str, Any] = {}
-        self._number = self._head.seq + 1
+        self._number = self.head.seq + 1
         """The entry that names the configuration in force: a gateway that starts writes it first."""
         metrics.ledger_up().set(1)
 
@@ -104,13 +83,18 @@ class Ledger:
         self._epoch = epoch
 
     @property
+    def policy(self) -> str:
+        """Gives the name by which entries call the policy in force."""
+        return f"{self._number}.{self._epoch()}"
+
+    @property
     def head(self) -> Anchor:
         """Gives the newest entry that is on the disk."""
-        return self._head
+        return self.journal.head
 
     def check(self) -> str | None:
         """Says why nothing is recorded, and so nothing disclosed; or None."""
-        return self._problem
+        return self.journal.problem
 
     # -- the tap ---------------------------------------------------------------------------------------------------
 
@@ -119,117 +103,73 @@ class Ledger:
         if received.side is not Side.INTERNAL:
             return None
         facts = self._facts_of(received) if self._facts_of is not None else None
-        return self.add(_disclosure(received, verdict, self._now(), facts, f"{self._number}.{self._epoch()}"))
+        return self.add(_disclosure(received, verdict, self._now(), facts, self.policy))
 
     def add(self, entry: Entry, changes: tuple[Statement, ...] = ()) -> Promise:
         """Takes one entry, and what changes together with it; raises LedgerError while nothing can be written."""
-        if self._problem is None and self._waiting >= MOST_WAITING:
-            self._close(f"{self._waiting} entries wait for the disk")
-        if self._problem is not None:
-            self._metrics.ledger_entries("failed").inc()
-            raise LedgerError(f"the ledger cannot be written: {self._problem}")
-        if changes or not self._batches or len(self._batches[-1].entries) >= BATCH or self._batches[-1].changes:
-            self._batches.append(_Batch(changes))
-        batch = self._batches[-1]
-        batch.entries.append(entry)
-        self._waiting += 1
-        if not self._called and self._flight is None:
-            self._called = True
-            self._reactor.callLater(0, self._flush)
-        return batch.promise
+        return self.journal.add(entry, changes)
 
-    def _flush(self) -> None:
-        """Sends the next batch to the disk: all that came in since the last one."""
-        self._called = False
-        if self._flight is not None or not self._batches or self._problem is not None:
-            return
-        batch = self._flight = self._batches.popleft()
-        batch.sent_at = self._reactor.seconds()
-        rows, head = self._chained(batch.entries)
-        written = self._store.append(rows, batch.changes)
-        written.addCallbacks(self._written, self._failed, callbackArgs=(batch, head), errbackArgs=(batch,))
-        written.addErrback(lambda failure: log.failure("what was recorded could not be let go", failure))
-
-    def _chained(self, entries: Sequence[Entry]) -> tuple[list[Row], Anchor]:
-        rows, head = [], self._head
+    def chained(self, entries: Sequence[Entry], head: Anchor) -> tuple[list[Row], Anchor]:
+        """Gives the rows of entries that follow a head, and the head after them."""
+        rows: list[Row] = []
         for entry in entries:
             row = chained(entry, head)
             head = Anchor(row[0], row[-1])
             rows.append(row)
         return rows, head
 
-    def _written(self, _: object, batch: _Batch, head: Anchor) -> None:
-        self._number = _begun(batch.entries, self._head.seq + 1) or self._number
-        self._head, self._flight = head, None
-        self._waiting -= len(batch.entries)
-        self._metrics.ledger_entries("written").inc(len(batch.entries))
-        if self._batches and self._problem is None:
-            self._called = True
-            self._reactor.callLater(0, self._flush)
-        batch.promise.settle(True)
+    def written(self, entries: Sequence[Entry], first: int) -> None:
+        """Takes note that entries are on the disk."""
+        self._number = _begun(entries, first) or self._number
+        self._metrics.ledger_entries("written").inc(len(entries))
 
-    def _failed(self, failure: Failure, batch: _Batch) -> None:
-        self._flight = None
-        self._waiting -= len(batch.entries)
-        self._close(failure.getErrorMessage(), batch)
+    def failed(self, count: int) -> None:
+        """Takes note that so many entries are not recorded."""
+        self._metrics.ledger_entries("failed").inc(count)
 
-    def _close(self, problem: str, failed: _Batch | None = None) -> None:
-        """Stops recording, and says of all that waits that it is not recorded."""
-        if self._problem is None:
+    def closed(self, problem: str) -> None:
+        """Takes note that nothing is recorded, and so nothing disclosed."""
+        if not self._shut:
             log.error("nothing is disclosed while the ledger is not written", detail=LedgerError(problem))
-        self._problem = problem
+        self._shut = True
         self._metrics.ledger_up().set(0)
-        batches, self._batches = [*([failed] if failed else []), *self._batches], deque()
-        self._waiting = len(self._flight.entries) if self._flight is not None else 0
-        for batch in batches:
-            self._metrics.ledger_entries("failed").inc(len(batch.entries))
-            batch.promise.settle(False)
+
+    def opened(self) -> None:
+        """Takes note that entries are recorded again: begins with the configuration in force."""
+        self._shut = False
+        self._metrics.ledger_up().set(1)
+        log.info("ledger is written again", count=self.head.seq)
+        self.begin(self._told)
 
     # -- what time brings --------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Looks once a second whether the disk still takes entries, or takes them again."""
-        self._metrics.ledger_lag().set(self._lag())
-        if self._flight is not None and self._lag() > STALL_SECONDS:
-            self._close("the disk does not answer")
-            self._flight.promise.settle(False)
-        problem = self._store.check()
-        if problem is not None:
-            self._close(problem)
-        elif self._problem is not None and self._flight is None:
-            # A commit that failed may yet have been carried out: the disk knows.
-            self._head = self._store.head()
-            self._problem = None
-            self._metrics.ledger_up().set(1)
-            log.info("ledger is written again", count=self._head.seq)
-            self.begin(self._told)
+        self._metrics.ledger_lag().set(self.journal.lag)
+        self.journal.tick()
         self._note_anchor()
         self._prune_in_time()
-
-    def _lag(self) -> float:
-        sent_at = self._flight.sent_at if self._flight is not None else None
-        return 0.0 if sent_at is None else max(0.0, self._reactor.seconds() - sent_at)
 
     def _note_anchor(self) -> None:
         """Notes the head of the chain now and then, in a file and in the log: there it can be seen when it is cut."""
         moment = self._reactor.seconds()
         if self._anchored is not None and moment - self._anchored[1] < ANCHOR_SECONDS:
             return
-        if self._anchored is None or self._anchored[0] != self._head:
+        if self._anchored is None or self._anchored[0] != self.head:
             self.note_anchor()
-        self._anchored = self._head, moment
+        self._anchored = self.head, moment
 
     def note_anchor(self) -> None:
         """Notes the head of the chain now."""
-        log.info("ledger anchor", count=self._head.seq, hash=self._head.link)
+        log.info("ledger anchor", count=self.head.seq, hash=self.head.link)
         try:
-            note_anchor(self._store.path, self._head)
+            note_anchor(self._store.path, self.head)
         except OSError as problem:
             log.warn("ledger anchor not kept", detail=LedgerError(str(problem.strerror)))
 
     def _prune_in_time(self) -> None:
         moment = self._reactor.seconds()
-        if moment >= self._prune_at and self._problem is None:
+        if moment >= self._prune_at and self.journal.problem is None:
             self._prune_at = moment + (PRUNE_SECONDS if self.prune() is None else 1.0)
 
     def prune(self) -> Promise | None:
@@ -250,13 +190,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Writes what waits, notes the end, and closes the store."""
-        if self._problem is None and self._flight is None:
-            self._flush()
-        last = self._batches[-1] if self._batches else self._flight
-        if last is not None:
-            known: Deferred[bool] = Deferred()
-            last.promise.then(known.callback)
-            await known
+        await self.journal.finish()
         self.note_anchor()
         await self._store.close()
 
@@ -321,6 +255,7 @@ def _disclosure(envelope: Envelope, verdict: Verdict, now: float, facts: Facts |
         withheld={name: reason.value for name, reason in verdict.withheld.items()},
         what=what,
         size=size,
+        observed={name: reason.value for name, reason in overlooked(verdict).items()},
     )
 
 

@@ -148,7 +148,7 @@ async def test_while_it_is_not_written_nobody_reads_it_and_the_gateway_is_not_re
     await told(stage)
     bob = stage.person("bob", "partner.example")
     assert stage.daemon.ledger is not None
-    stage.daemon.ledger._close("the disk is full")
+    stage.daemon.ledger.journal.close("the disk is full")
     with pytest.raises(LedgerError):
         await listed(stage)
     status = stage.daemon.status()

@@ -18,7 +18,8 @@ from twisted.internet.task import Clock, deferLater
 
 from gateway import ledger as ledger_module
 from gateway.errors import LedgerError, StoreError
-from gateway.ledger import MOST_WAITING, STALL_SECONDS, Ledger, LedgerRules
+from gateway.journal import MOST_WAITING, STALL_SECONDS
+from gateway.ledger import Ledger, LedgerRules
 from gateway.metrics import Metrics
 from gateway.model.chain import START, Anchor, Verified, verify
 from gateway.model.disclosure import Kind, Note
@@ -55,7 +56,7 @@ class Kept:
 
     async def quiet(self) -> None:
         """Waits until nothing waits for the disk."""
-        await self.until(lambda: not (self.ledger._batches or self.ledger._flight))
+        await self.until(lambda: self.ledger.journal.newest is None)
 
     def verified(self) -> Verified:
         return verify(lines(self.path), anchors(self.path))

@@ -50,7 +50,7 @@ async def run(presences: int, ledger: Ledger | None, alone: bool = False) -> tup
         stage.house.receive(Envelope(DESK, contact, shown, Side.INTERNAL))
         if number % CHUNK == CHUNK - 1:
             since = time.perf_counter()
-            full = ledger is not None and ledger._waiting > WATCHERS // 2
+            full = ledger is not None and ledger.journal.waiting > WATCHERS // 2
             await (_drained(ledger) if alone or full else deferLater(reactor, 0))
             waits.append(time.perf_counter() - since)
             left += len(stage.outside.taken())
@@ -66,9 +66,9 @@ async def _drained(ledger: Ledger | None) -> None:
         await deferLater(reactor, 0)
         return
     done: Deferred[bool] = Deferred()
-    last = ledger._batches[-1] if ledger._batches else ledger._flight
-    if last is not None:
-        last.promise.then(done.callback)
+    newest = ledger.journal.newest
+    if newest is not None:
+        newest.then(done.callback)
         await done
 
 
