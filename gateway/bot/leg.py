@@ -10,10 +10,12 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 
 from gateway.bot.catalogue import FALLBACK, load
 from gateway.bot.dialogue import Dialogue
+from gateway.bot.forms import answer
 from gateway.interfaces import House, LegReport
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Answer, Content, Envelope, Query, QueryKind, Side
+from gateway.model.form import Filled, Form
 from gateway.model.message import Message, MessageKind
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
@@ -144,11 +146,24 @@ class Bot:
         person = envelope.sender
         if isinstance(content, Subscription):
             self._subscribed(person.bare, content)
+        elif isinstance(content, Query) and content.filled is not None:
+            ensureDeferred(self._form(person, content, content.filled))
         elif isinstance(content, Query):
             document = _CARD if content.kind is QueryKind.CARD else None
             self._say(person, Answer(content, document))
         elif content.kind in (MessageKind.CHAT, MessageKind.NORMAL) and content.bodies:
             self._heard(envelope, content)
+
+    async def _form(self, person: Address, query: Query, filled: Filled) -> None:
+        dialogue = self._person(person).dialogue
+        try:
+            form = await answer(filled, dialogue.ask, dialogue.speak, self._levels())
+        except Exception:  # noqa: BLE001 whoever asks gets an answer
+            log.failure("form failed")
+            form = Form(
+                filled.name, filled.session, note=dialogue.speak.say("failed", problem="?"), done=True, failed=True
+            )
+        self._say(person, Answer(query, form))
 
     def _subscribed(self, person: Address, content: Subscription) -> None:
         if content.ask is Ask.SUBSCRIBE:

@@ -5,6 +5,7 @@ from enum import Enum
 from attrs import field, frozen
 
 from gateway.model.address import Address
+from gateway.model.form import Filled
 from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.model.sealed import sealed
@@ -71,6 +72,7 @@ class QueryKind(Enum):
     LOCATION = "location"
     NAME = "name"
     PING = "ping"
+    FORM = "form"
     OTHER = "other"
 
 
@@ -81,17 +83,28 @@ class Query:
     kind: QueryKind
     id: str
     form: object = field(default=None, repr=False, eq=False)
+    filled: Filled | None = field(default=None, repr=False)
+    """What was filled in, when it is a FORM."""
 
 
 @frozen
 class Answer:
-    """Answers a query with a document that holds only what the asker may see, or not at all (None)."""
+    """Answers a query with a document that holds only what the asker may see, with a form, or not at all (None)."""
 
     query: Query
     document: object = field(default=None, repr=False)
 
 
 Content = Message | Presence | Subscription | Bounce | Query | Answer
+
+
+@frozen(eq=False)
+class Ticket:
+    """Stands for a message that the gateway has taken over for good: it ends delivered, or told to its sender."""
+
+    number: int
+    since: float
+    """Posix seconds when it was taken."""
 
 
 @sealed
@@ -104,3 +117,7 @@ class Envelope:
     side: Side
     verified: bool | None = None
     """What the peer says about the sender: that it has verified him, that it has not, or nothing (None)."""
+    ticket: Ticket | None = field(default=None, eq=False)
+    """What it is kept under in the spool; None for what is not kept."""
+    first: bool = field(default=False, eq=False)
+    """It takes something back: nothing that waits may go before it."""

@@ -78,6 +78,7 @@ ASKED: Mapping[QueryKind, frozenset[Field]] = {
     QueryKind.LOCATION: frozenset({Field.LOCATION}),
     QueryKind.NAME: frozenset({Field.DISPLAY_NAME}),
     QueryKind.PING: frozenset(),
+    QueryKind.FORM: frozenset(),
     QueryKind.OTHER: frozenset(),
 }
 """Fields that an answer to each kind of question holds: what was not asked for is no part of it."""

@@ -1,5 +1,6 @@
 """People see and change who sees what of them by writing to the bot from a real client; contacts feel it at once."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -115,3 +116,36 @@ def test_nobody_outside_reaches_the_bot_or_bears_its_name(scene: Scene) -> None:
     mark = scene.bob.mark()
     scene.bob.message(scene.bot, "who")
     assert scene.bob.wait_for(of(scene.bot, "message", type="error"), 15.0, after=mark)
+
+
+COMMAND = "<command xmlns='http://jabber.org/protocol/commands' node='access'{session}{action}>{form}</command>"
+DISCO = "<query xmlns='http://jabber.org/protocol/disco#{what}' node='http://jabber.org/protocol/commands'/>"
+
+
+def test_the_form_is_found_and_changes_a_level(scene: Scene) -> None:
+    alice, carol = scene.alice, scene.carol
+    assert "http://jabber.org/protocol/commands" in str(alice.iq(scene.bot, DISCO.format(what="info")))
+    assert "node='access'" in str(alice.iq(scene.bot, DISCO.format(what="items"))).replace('"', "'")
+    shown = str(alice.iq(scene.bot, COMMAND.format(session="", action=" action='execute'", form=""), type="set"))
+    assert CAROL in shown and "Company: availability" in shown
+    session = re.search(r"sessionid=.([0-9a-f]+)", shown)
+    assert session is not None
+    fields = {"contact": CAROL, "level": "public", "until": "2h"}
+    filled = "".join(f"<field var='{name}'><value>{value}</value></field>" for name, value in fields.items())
+    form = f"<x xmlns='jabber:x:data' type='submit'>{filled}</x>"
+    mark = carol.mark()
+    done = alice.iq(
+        scene.bot,
+        COMMAND.format(session=f" sessionid='{session[1]}'", action=" action='complete'", form=form),
+        type="set",
+    )
+    assert "has Public now" in str(done) and "completed" in str(done)
+    assert carol.wait_for(of(ALICE), after=mark).text("status") == ""
+
+
+def test_the_form_tells_a_mistake_and_nobody_outside_is_offered_it(scene: Scene) -> None:
+    form = "<x xmlns='jabber:x:data' type='submit'><field var='contact'><value>@@</value></field></x>"
+    wrong = str(scene.alice.iq(scene.bot, COMMAND.format(session="", action="", form=form), type="set"))
+    assert "That does not work" in wrong and "type='error'" in wrong.replace('"', "'")
+    command = COMMAND.format(session="", action="", form="")
+    assert scene.bob.iq(ALICE, command, type="set")["type"] == "error"

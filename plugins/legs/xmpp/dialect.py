@@ -9,14 +9,16 @@ from twisted.internet.defer import Deferred
 
 from gateway.model.address import Address
 from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.form import Form
 from gateway.model.message import Message
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Subscription
 from gateway.protocols.element import Element
-from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer
+from gateway.protocols.xmpp.stanzas.answers import write_answer, write_domain_answer, write_form, write_offer
 from gateway.protocols.xmpp.stanzas.caps import CAPS_FOR_CONTACTS, DISCO_FOR_CONTACTS, Disco, Identity
 from gateway.protocols.xmpp.stanzas.errors import Malformed, bounce_of, write_bounce, write_malformed
 from gateway.protocols.xmpp.stanzas.messages import read_message, write_message
+from gateway.protocols.xmpp.stanzas.namespaces import DISCO_INFO, DISCO_ITEMS
 from gateway.protocols.xmpp.stanzas.presences import PresenceReading, ReadPresence, write_presence, write_subscription
 from gateway.protocols.xmpp.stanzas.published import PublishedEvent
 from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
@@ -28,6 +30,7 @@ GATEWAY_DISCO = Disco(
 )
 """What the gateway says of its own domains, on both sides (XEP-0030)."""
 
+COMMAND_LABEL = "Access for a contact"
 ASK_SECONDS = 10.0
 MOST_ASKED = 1000
 
@@ -156,6 +159,8 @@ class InsideDialect(Dialect):
     def __init__(self, house: Any, now: Callable[[], float], say: Send, metrics: Any, reactor: Any) -> None:
         super().__init__(house, now, say, metrics)
         self._reactor = reactor
+        self.bot: Address | None = None
+        """The contact that offers a command."""
         self._numbers = count(1)
         self._asked: dict[str, tuple[str, Deferred[Result | None]]] = {}
         self._kinds = ClientKinds(self._ask_kind, house.receive)
@@ -221,7 +226,10 @@ class InsideDialect(Dialect):
 
     def _question(self, sender: Address, recipient: Address, query: Query) -> None:
         """Answers for a contact's client itself; only questions about what a contact publishes go on."""
-        if query.kind in (QueryKind.CAPABILITIES, QueryKind.PING):
+        asked = query.form
+        if recipient.bare == self.bot and getattr(asked, "ns", "") in (DISCO_INFO, DISCO_ITEMS):
+            self._back(sender, recipient, write_offer(query, self.shown(recipient), sender, COMMAND_LABEL))
+        elif query.kind in (QueryKind.CAPABILITIES, QueryKind.PING):
             seen = PresenceDocument({Field.AVAILABILITY: True})
             text = write_answer(query, seen, self.shown(recipient), sender, self.now(), disco=DISCO_FOR_CONTACTS)
             self._back(sender, recipient, text)
@@ -240,6 +248,8 @@ def _write_other(content: Any, sender: str, recipient: str, now: float) -> str:
         return write_bounce(content, sender, recipient)
     if isinstance(content, Query):
         return write_query(content.kind, content.id, sender, recipient.partition("/")[0])
+    if isinstance(content, Answer) and isinstance(content.document, Form):
+        return write_form(content.query, content.document, sender, recipient)
     if isinstance(content, Answer):
         document = content.document if isinstance(content.document, PresenceDocument) else None
         return write_answer(content.query, document, sender, recipient, now)

@@ -57,6 +57,7 @@ class XmppLeg:
         outside = OutsideDialect(house, now, self._say_outside, metrics)
         self.outside = ServerFace("outside", house, self._outside_host, outside, surroundings, self._outflow)
         self._inside_dialect = InsideDialect(house, now, self._say_inside, metrics, self._reactor)
+        self._inside_dialect.bot = surroundings.config.bot.address
         self.inside = self._inside_face(config)
 
     def _inside_face(self, config: Config) -> ServerFace | ComponentFace | None:

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.model.envelope import Bounce, Problem, Query
+from gateway.model.form import ACCESS, Form
 from gateway.model.presence import Field, PresenceDocument
 from gateway.protocols.datetimes import write_datetime
 from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.caps import Disco, Identity, disco_of, write_disco
 from gateway.protocols.xmpp.stanzas.card import write_vcard4, write_vcard_temp
+from gateway.protocols.xmpp.stanzas.commands import COMMAND_LIST, COMMAND_NODE, write_command
 from gateway.protocols.xmpp.stanzas.errors import write_bounce
 from gateway.protocols.xmpp.stanzas.published import NODES, write_items
 from gateway.protocols.xmpp.stanzas.queries import Question
@@ -40,6 +42,27 @@ def write_answer(
             writer = _WRITERS.get((question.ns, question.name))
             payload = writer(document, now) if writer is not None else ""
     return _result(query, payload, sender, recipient) if payload else write_refusal(query, sender, recipient)
+
+
+def write_form(query: Query, form: Form, sender: str, recipient: str) -> str:
+    """Writes the answer to a command (XEP-0050)."""
+    return _result(query, write_command(form), sender, recipient)
+
+
+def write_offer(query: Query, sender: str, recipient: str, label: str) -> str:
+    """Writes what a contact with one command says of itself and of that: disco#info, disco#items; else the refusal."""
+    question = query.form
+    if not isinstance(question, Question) or question.sets:
+        return write_refusal(query, sender, recipient)
+    if question.ns == ns.DISCO_INFO and question.node in ("", ns.COMMANDS, ACCESS):
+        disco = COMMAND_NODE if question.node == ACCESS else COMMAND_LIST
+        return _result(query, write_disco(disco, question.node), sender, recipient)
+    if question.ns == ns.DISCO_ITEMS and question.node in ("", ns.COMMANDS):
+        item = f"<item jid='{escape_attribute(sender)}' node='{ACCESS}' name='{escape_attribute(label)}'/>"
+        listed = f"<query xmlns='{ns.DISCO_ITEMS}' node='{ns.COMMANDS}'>{item}</query>"
+        empty = f"<query xmlns='{ns.DISCO_ITEMS}'/>"
+        return _result(query, listed if question.node else empty, sender, recipient)
+    return write_refusal(query, sender, recipient)
 
 
 def write_refusal(query: Query, sender: str, recipient: str) -> str:

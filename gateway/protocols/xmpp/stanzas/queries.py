@@ -17,6 +17,7 @@ from gateway.protocols.xmpp.stanzas import namespaces as ns
 from gateway.protocols.xmpp.stanzas.caps import Disco, read_disco
 from gateway.protocols.xmpp.stanzas.card import read_card
 from gateway.protocols.xmpp.stanzas.clients import CAPABILITY_FEATURES
+from gateway.protocols.xmpp.stanzas.commands import read_command
 from gateway.protocols.xmpp.stanzas.errors import Malformed, read_bounce
 from gateway.protocols.xmpp.stanzas.published import NODES
 
@@ -99,6 +100,9 @@ def read_query(element: Element, now: float) -> Query | Result | Bounce | Malfor
         return _read_result(stanza_id, payloads[0], now) if payloads else Result(stanza_id, QueryKind.OTHER)
     if kind not in ("get", "set") or len(payloads) != 1 or not stanza_id:
         return Malformed("query", stanza_id)
+    if kind == "set" and (payloads[0].ns, payloads[0].name) == (ns.COMMANDS, "command"):
+        question = Question(ns.COMMANDS, "command", sets=True)
+        return Query(QueryKind.FORM, stanza_id, question, read_command(payloads[0]))
     asked, question = _classify(payloads[0], kind == "set")
     return Query(asked, stanza_id, question)
 
