@@ -160,3 +160,23 @@ def test_a_wall_stands_between_a_group_and_a_partner(house: House, people: dict[
     assert (STRANGER, "xmpp") in discovered(house), "a reload has what was found out looked up again"
     found = run(changed, "explain", "alice@corp.example", "carol@ally.example")["fields"][0]
     assert found["reason"] == "wall"
+
+
+def test_a_contract_that_has_ended_lets_nothing_through(house: House, people: dict[str, Person]) -> None:
+    file = house.gateway.folder / "conf.d" / "ally.toml"
+    try:
+        file.write_text(ALLY_FILE.replace("2999", "2020"))
+        tell(house.gateway, "reload")
+        alice = people["alice"].client  # type: ignore[attr-defined]
+        mark = alice.mark()
+        alice.message("carol@ally.example", "after the end")
+        alice.wait_for("message[@type='error'][@from='carol@ally.example']", 12, after=mark)
+        found = run(house.gateway, "explain", "alice@corp.example", "carol@ally.example")["fields"][0]
+        assert found["reason"] == "contract-expired"
+        kept = json.loads((house.gateway.folder / "state" / "contracts.json").read_text())
+        assert set(kept) == {ALLY} and "xmpp in key" in kept[ALLY], "what the listed partner has shown"
+    finally:
+        file.write_text(ALLY_FILE)
+        tell(house.gateway, "reload")
+    people["alice"].says(people["carol"], "prolonged")
+    people["carol"].hears("prolonged")
