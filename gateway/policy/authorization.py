@@ -314,7 +314,8 @@ def _query(query: Query, side: Side, facts: Facts) -> Verdict:
     if side is Side.INTERNAL and facts.blocked_by_name:
         # Clients ask by themselves while they are online.
         return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
-    if side is Side.EXTERNAL or query.kind in (QueryKind.CARD, QueryKind.PICTURE):
+    ours = facts.partner is not None and facts.partner.house
+    if side is Side.EXTERNAL or ours or query.kind in (QueryKind.CARD, QueryKind.PICTURE):
         return _deliver(query, facts)
     return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
 
