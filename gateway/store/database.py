@@ -3,46 +3,24 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, fail
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
 
 from gateway.errors import StoreError
 from gateway.store import schema
+from gateway.store.writer import Outcome, Reactor, Statement, Write, Writer
 
-Statement = tuple[str, Sequence[Any]]
-"""An SQL statement and its parameters."""
-
-GROUP = 1000
-"""Writes that one commit takes at most, so that the first of them does not wait for ever."""
+__all__ = ["Database", "Reactor", "Statement"]
 
 SPARE_BYTES = 16 * 1024 * 1024
 """Free bytes on the disk below which `Database.check` complains."""
 
 _PROBE = "UPDATE schema_version SET version = version"
 _UNFIT = (OverflowError, ValueError, TypeError)
-_log = Logger()
-
-
-class Reactor(Protocol):
-    """What the writer thread needs of a Twisted reactor (IReactorFromThreads)."""
-
-    def callFromThread(self, call: Callable[..., Any], *args: Any) -> object:
-        """Calls `call` in the reactor's thread."""
-
-
-@frozen(eq=False)
-class _Write:
-    """Is one unit of work: all of its statements or none."""
-
-    statements: tuple[Statement, ...]
-    done: "Deferred[None]" = field(factory=Deferred)
 
 
 @define(eq=False)
@@ -58,13 +36,9 @@ class Database:
     _schema: Path = schema.FOLDER
     _pragmas: tuple[str, ...] = ()
     """Further settings of every connection that writes."""
-    commits: int = field(init=False, default=0)
-    """Commits so far; fewer than writes when writes came together."""
-    _queue: "SimpleQueue[_Write | None]" = field(init=False, factory=SimpleQueue)
     _lock: int = field(init=False, default=-1)
     _connection: sqlite3.Connection = field(init=False, repr=False)
-    _thread: Thread = field(init=False, repr=False)
-    _failure: str | None = field(init=False, default=None)
+    _writer: Writer = field(init=False, repr=False)
     _closing: "Deferred[None] | None" = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -77,9 +51,12 @@ class Database:
         except StoreError:
             self._release()
             raise
-        # A daemon thread: a process that dies without close() must not hang, and nobody was told that its writes stand.
-        self._thread = Thread(target=self._run, name="store", daemon=True)
-        self._thread.start()
+        self._writer = Writer(str(self.path), self._reactor, lambda: _Session.opened(self.path, self._pragmas))
+
+    @property
+    def commits(self) -> int:
+        """Gives the commits so far; fewer than writes when writes came together."""
+        return self._writer.commits
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> "Deferred[None]":
         """Carries out one statement; the Deferred fires after the commit, or fails with StoreError."""
@@ -87,11 +64,7 @@ class Database:
 
     def write_all(self, statements: Iterable[Statement]) -> "Deferred[None]":
         """Carries out all statements or none; the Deferred fires after the commit, or fails with StoreError."""
-        if self._closing is not None:
-            return fail(StoreError(f"{self.path} is closed"))
-        write = _Write(tuple(statements))
-        self._queue.put(write)
-        return write.done
+        return self._writer.put(statements)
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Gives the rows of a query, of what is committed; blocks, hence for the start and rare questions only."""
@@ -104,11 +77,11 @@ class Database:
 
     def check(self) -> str | None:
         """Says why nothing can be written, or None; after a failure it tries a write, and the next check tells more."""
-        if self._closing is not None or not self._thread.is_alive():
+        if not self._writer.alive:
             return f"{self.path} is closed"
-        if self._failure is not None:
+        if self._writer.failure is not None:
             self.write(_PROBE).addErrback(lambda failure: None)
-            return self._failure
+            return self._writer.failure
         if not os.access(self.path, os.W_OK):
             return f"{self.path} is gone or may not be written"
         disk = os.statvfs(self.path.parent)
@@ -121,7 +94,7 @@ class Database:
         if self._closing is None:
             self._closing = Deferred()
             self._connection.close()
-            self._queue.put(None)
+            self._writer.close().addCallback(lambda _: self._closed())
         self._closing.addBoth(lambda _: finished.callback(None))
         return finished
 
@@ -130,57 +103,34 @@ class Database:
             os.close(self._lock)
             self._lock = -1
 
-    def _settle(self, outcomes: Sequence[tuple[_Write, str | None]], failure: str | None) -> None:
-        """Tells the writers, in the reactor's thread."""
-        if failure is None:
-            self.commits += 1
-        elif self._failure is None:
-            _log.error("the store fails: {failure}", failure=failure)
-        self._failure = failure
-        for write, problem in outcomes:
-            if problem is None:
-                write.done.callback(None)
-            else:
-                write.done.errback(StoreError(problem))
-
     def _closed(self) -> None:
         self._release()
         if self._closing is not None:
             self._closing.callback(None)
 
-    # -- the writer thread ---------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
-        running = True
-        while running:
-            group, running = self._next_group()
-            if not group:
-                continue
-            try:
-                connection = connection or _connect(self.path, self._pragmas)
-                outcomes, failure = _commit(connection, group)
-            except (sqlite3.Error, OSError) as problem:
-                failure = f"{self.path} cannot be written: {problem}"
-                outcomes = [(write, failure) for write in group]
-            self._reactor.callFromThread(self._settle, outcomes, failure)
-        if connection is not None:
-            connection.close()
-        self._reactor.callFromThread(self._closed)
+@frozen(eq=False)
+class _Session:
+    """Is the writer's own connection."""
 
-    def _next_group(self) -> tuple[list[_Write], bool]:
-        """Waits for a write and takes all that stand behind it; False when the end was among them."""
-        group: list[_Write] = []
-        entry = self._queue.get()
-        while entry is not None:
-            group.append(entry)
-            if len(group) == GROUP:
-                return group, True
-            try:
-                entry = self._queue.get_nowait()
-            except Empty:
-                return group, True
-        return group, False
+    usable = True
+    _connection: sqlite3.Connection
+
+    @classmethod
+    def opened(cls, path: Path, pragmas: Sequence[str]) -> "_Session":
+        try:
+            return cls(_connect(path, pragmas))
+        except (sqlite3.Error, OSError) as problem:
+            raise StoreError(f"{path} cannot be written: {problem}") from None
+
+    def commit(self, group: Sequence[Write]) -> tuple[list[Outcome], str | None]:
+        try:
+            return _commit(self._connection, group)
+        except (sqlite3.Error, OSError) as problem:
+            raise StoreError(f"the database cannot be written: {problem}") from None
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def _claim(path: Path) -> int:
@@ -219,9 +169,7 @@ def _opened(path: Path, folder: Path, pragmas: Sequence[str] = ()) -> sqlite3.Co
     return connection
 
 
-def _commit(
-    connection: sqlite3.Connection, group: Sequence[_Write]
-) -> tuple[list[tuple[_Write, str | None]], str | None]:
+def _commit(connection: sqlite3.Connection, group: Sequence[Write]) -> tuple[list[Outcome], str | None]:
     """Commits a group; gives the outcome of each write, and why the group as a whole failed."""
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -235,7 +183,7 @@ def _commit(
     return outcomes, None
 
 
-def _carry_out(connection: sqlite3.Connection, write: _Write) -> str | None:
+def _carry_out(connection: sqlite3.Connection, write: Write) -> str | None:
     """Carries out one write inside the group's transaction; a wrong statement undoes this write only."""
     connection.execute("SAVEPOINT one")
     try:
