@@ -12,9 +12,10 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
-from gateway.interfaces import House, LegReport
+from gateway.inner_leg import InnerLeg
+from gateway.interfaces import House
 from gateway.model.address import Address
-from gateway.model.envelope import Bounce, Content, Envelope, QueryKind, Side
+from gateway.model.envelope import Bounce, Content, Envelope, Side
 from gateway.model.message import Message, MessageKind
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
@@ -42,7 +43,7 @@ class _Test:
     answer: "Deferred[float]" = field(factory=Deferred)
 
 
-class Echo:
+class Echo(InnerLeg):
     """Answers messages with themselves and requests with presence; tries the echoes of partners."""
 
     name = NAME
@@ -60,10 +61,6 @@ class Echo:
 
     # -- as a leg --------------------------------------------------------------------------------------------------
 
-    def start(self) -> Awaitable[None]:
-        """Needs nothing."""
-        return succeed(None)
-
     def deliver(self, envelope: Envelope) -> bool:
         """Takes what the policy lets in, and answers in the reactor's next turn: the house is not done with it yet."""
         content = envelope.content
@@ -76,23 +73,6 @@ class Echo:
             self._end(content.id, NoEcho(f"the message came back: {content.problem.value}"))
         return True
 
-    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
-        """Publishes nothing."""
-        nothing: Deferred[PresenceDocument | None] = succeed(None)
-        return nothing
-
-    def preview(self, envelope: Envelope) -> str:
-        """Has no form of its own."""
-        return ""
-
-    def question(self, kind: QueryKind) -> object:
-        """Has no form of its own."""
-        return None
-
-    def offers(self, domain: str) -> Awaitable[bool]:
-        """Speaks with nobody by itself."""
-        return succeed(False)
-
     def prepare(self, config: Any) -> Callable[[], None]:
         """Takes the new configuration."""
 
@@ -100,14 +80,6 @@ class Echo:
             self._config = config
 
         return take_into_use
-
-    def report(self) -> LegReport:
-        """Has no links."""
-        return LegReport()
-
-    def test(self, remote: str) -> Awaitable[list[Any]]:
-        """Has nothing to test."""
-        return succeed([])
 
     def stop(self) -> Awaitable[None]:
         """Gives up every test."""

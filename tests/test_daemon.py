@@ -121,6 +121,9 @@ class FakeReactor:
     def addSystemEventTrigger(self, *_: object) -> None:
         """Takes note of nothing."""
 
+    def doIteration(self, timeout: float | None) -> None:  # noqa: N802 Twisted's name
+        """Has nothing to wait for."""
+
     def run(self) -> None:
         for call in self.begin:
             call()

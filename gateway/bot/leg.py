@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, ensureDeferred, succeed
+from twisted.internet.defer import ensureDeferred
 
 from gateway.bot.catalogue import FALLBACK, load
 from gateway.bot.dialogue import Dialogue
 from gateway.bot.forms import answer
-from gateway.interfaces import House, LegReport
+from gateway.inner_leg import InnerLeg
+from gateway.interfaces import House
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Answer, Content, Envelope, Query, QueryKind, Side
@@ -47,7 +48,7 @@ class _Person:
     notices: list[float] = field(factory=list)
 
 
-class Bot:
+class Bot(InnerLeg):
     """Answers our people, and tells them what they should know."""
 
     name = NAME
@@ -75,10 +76,6 @@ class Bot:
 
     # -- as a leg --------------------------------------------------------------------------------------------------
 
-    def start(self) -> Awaitable[None]:
-        """Needs nothing."""
-        return succeed(None)
-
     def deliver(self, envelope: Envelope) -> bool:
         """Takes what a person says, and answers in the reactor's next turn: the house is not done with it yet."""
         content = envelope.content
@@ -86,38 +83,9 @@ class Bot:
             self._reactor.callLater(0, self._take, envelope, content)
         return True
 
-    def ask(self, person: Address, contact: Address, kind: QueryKind) -> Awaitable[PresenceDocument | None]:
-        """Publishes nothing."""
-        nothing: Deferred[PresenceDocument | None] = succeed(None)
-        return nothing
-
-    def preview(self, envelope: Envelope) -> str:
-        """Has no form of its own."""
-        return ""
-
-    def question(self, kind: QueryKind) -> object:
-        """Has no form of its own."""
-        return None
-
-    def offers(self, domain: str) -> Awaitable[bool]:
-        """Speaks with nobody by itself."""
-        return succeed(False)
-
     def prepare(self, config: Any) -> Callable[[], None]:
         """Has nothing to read: another address counts after a restart."""
         return lambda: None
-
-    def report(self) -> LegReport:
-        """Has no links."""
-        return LegReport()
-
-    def test(self, remote: str) -> Awaitable[list[Any]]:
-        """Has nothing to test."""
-        return succeed([])
-
-    def stop(self) -> Awaitable[None]:
-        """Has nothing to close."""
-        return succeed(None)
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
