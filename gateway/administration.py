@@ -7,28 +7,24 @@ from gateway.commands.letters import echo_findings, letter
 from gateway.commands.moments import until as read_until
 from gateway.commands.operations import (
     Checked,
-    Explained,
     LevelChanged,
     LevelEntry,
     LevelShown,
     PartnerListed,
     PartnerShown,
-    Viewed,
 )
 from gateway.config import Contract, PartnerRoute
 from gateway.errors import AddressError, CommandError
 from gateway.house import House
 from gateway.interfaces import Leg
 from gateway.model.address import Address
-from gateway.model.envelope import Answer, Envelope, Query, QueryKind, Side
-from gateway.model.presence import Field, Presence
+from gateway.model.presence import Field
 from gateway.model.subscription import State
 from gateway.pairs import Pair
 from gateway.policy.access_level import Assignment, Member, MemberKind, Origin
-from gateway.policy.authorization import authorize
-from gateway.policy.explanation import explain
 from gateway.policy.partners import Partner
 from gateway.relay import ECHO
+from gateway.viewing import Viewing, source_of
 
 
 class AssignmentStore(Protocol):
@@ -47,7 +43,7 @@ class AssignmentStore(Protocol):
         """Removes one."""
 
 
-class Administration:
+class Administration(Viewing):
     """Answers the commands that need a running gateway (the protocol `gateway.commands.Operations`)."""
 
     def __init__(
@@ -59,53 +55,11 @@ class Administration:
         now: Callable[[], float],
         contracts: Callable[[], Mapping[str, Contract]] = dict,
     ) -> None:
-        self._house = house
+        Viewing.__init__(self, house, legs)
         self._routes = routes
         self._contracts = contracts
         self._assignments = assignments
-        self._legs = legs
         self._now = now
-
-    def view(self, owner: str, contact: str) -> Viewed:
-        """Shows what a contact sees now: the bytes of each protocol, and each field with its mark."""
-        pair = self._pair(owner, contact)
-        document = self._house.presence.everything_of(pair)
-        leg = self._legs[self._partner(pair).via]
-        return {
-            "owner": str(pair.person),
-            "contact": str(pair.contact),
-            "level": pair.facts.level.name,
-            "presence": {leg.name: self._preview(pair, leg)},
-            "card": {leg.name: self._preview_card(pair, leg)},
-            "fields": [
-                {"field": name.value, "mark": found.outcome.value, "reason": found.reason.value}
-                for name in Field
-                for found in (explain(pair.facts, document, name, self._levels, str(pair.contact)),)
-            ],
-        }
-
-    def explain(self, owner: str, contact: str, field: str | None = None) -> Explained:
-        """Says for each field, or for one, what becomes of it and which rules were looked at."""
-        pair = self._pair(owner, contact)
-        document = self._house.presence.everything_of(pair)
-        return {
-            "owner": str(pair.person),
-            "contact": str(pair.contact),
-            "level": pair.facts.level.name,
-            "level_source": _source(pair),
-            "policy": self._house.pairs.epoch,
-            "fields": [
-                {
-                    "field": name.value,
-                    "outcome": found.outcome.value,
-                    "reason": found.reason.value,
-                    "steps": [{"step": step.name, "finding": step.finding} for step in found.steps],
-                    "would_allow": found.would_allow,
-                }
-                for name in _fields(field)
-                for found in (explain(pair.facts, document, name, self._levels, str(pair.contact)),)
-            ],
-        }
 
     def levels_list(self, owner: str | None = None) -> list[LevelEntry]:
         """Lists who has given which level to whom."""
@@ -120,7 +74,7 @@ class Administration:
             "owner": str(pair.person),
             "contact": str(pair.contact),
             "level": pair.facts.level.name,
-            "level_source": _source(pair),
+            "level_source": source_of(pair),
             "fields": [name.value for name in Field if name in pair.permission.fields],
         }
 
@@ -243,10 +197,6 @@ class Administration:
         }
 
     @property
-    def _levels(self) -> Mapping[str, Any]:
-        return self._house.pairs.rules.levels
-
-    @property
     def _partners(self) -> Mapping[str, Partner]:
         return self._house.pairs.rules.partners.by_name
 
@@ -260,50 +210,8 @@ class Administration:
             raise CommandError(f"{domain} is no partner; the partners are {known}")
         return partner
 
-    def _pair(self, owner: str, contact: str) -> Pair:
-        try:
-            person, other = Address.parse(owner).bare, Address.parse(contact).bare
-        except AddressError as problem:
-            raise CommandError(str(problem)) from None
-        if person.domain not in self._house.pairs.rules.domains or not person.local:
-            ours = ", ".join(sorted(self._house.pairs.rules.domains))
-            raise CommandError(f"{owner} is none of our people; ours are at {ours}")
-        if not other.local:
-            raise CommandError(f"{contact} is no person: give name@domain")
-        return self._house.pairs.of(person, other)
-
-    def _partner(self, pair: Pair) -> Partner:
-        if pair.facts.partner is None:
-            raise CommandError(f"{pair.contact.domain} is no partner: {pair.contact} sees nothing")
-        return pair.facts.partner
-
     def _owner(self, owner: str) -> str:
         return str(self._pair(owner, "nobody@example.invalid").person) if owner else ""
-
-    def _preview(self, pair: Pair, leg: Leg) -> str:
-        now = Presence(self._house.presence.presence_of(pair))
-        envelope = Envelope(pair.alias, pair.contact, now, Side.INTERNAL)
-        verdict = authorize(envelope, pair.facts, pair.permission)
-        if not isinstance(verdict.content, Presence):
-            return ""
-        shown = Presence(verdict.content.document, changed=verdict.content.document.names | {Field.AVAILABILITY})
-        return leg.preview(Envelope(pair.alias, pair.contact, shown, Side.INTERNAL))
-
-    def _preview_card(self, pair: Pair, leg: Leg) -> str:
-        query = Query(QueryKind.CARD, "view", leg.question(QueryKind.CARD))
-        answer = Answer(query, self._house.presence.everything_of(pair))
-        envelope = Envelope(pair.person, pair.contact, answer, Side.INTERNAL)
-        content = authorize(envelope, pair.facts, pair.permission).content
-        return leg.preview(Envelope(pair.person, pair.contact, content or Answer(query, None), Side.INTERNAL))
-
-
-def _fields(field: str | None) -> Sequence[Field]:
-    if field is None:
-        return tuple(Field)
-    try:
-        return (Field(field),)
-    except ValueError:
-        raise CommandError(f"{field!r} is no field; the fields are {', '.join(name.value for name in Field)}") from None
 
 
 def _member(text: str) -> Member:
@@ -311,14 +219,6 @@ def _member(text: str) -> Member:
         return Member.parse(text)
     except AddressError as problem:
         raise CommandError(str(problem)) from None
-
-
-def _source(pair: Pair) -> str:
-    entry = pair.facts.assignment
-    if entry is None:
-        return "default"
-    given = f"{entry.origin.value}, for {entry.member}"
-    return given if entry.owner else f"{given}, in the eyes of everybody"
 
 
 def _terms(entry: Assignment | None) -> tuple[object, ...] | None:

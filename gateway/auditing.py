@@ -163,7 +163,7 @@ def _fingerprint(path: Path) -> str:
 def _shown(entry: Mapping[str, Any]) -> LedgerEntry:
     """Gives an entry as commands show it: the time in posix seconds, what is only about the ledger in `note`."""
     plain = ("seq", "kind", "outcome", "rule", "level", "by", "policy", "partner", "protocol", "what", "size")
-    known = {*plain, "at", "seal", "about", "to", "sent", "withheld"}
+    known = {*plain, "at", "seal", "about", "to", "sent", "withheld", "observed"}
     return {
         **{name: entry.get(name, 0 if name == "size" else "") for name in plain},  # type: ignore[typeddict-item]
         "at": entry["at"] / 1000,
@@ -171,6 +171,7 @@ def _shown(entry: Mapping[str, Any]) -> LedgerEntry:
         "to": entry["to"] or "",
         "sent": entry.get("sent", []),
         "withheld": entry.get("withheld", {}),
+        "observed": entry.get("observed", {}),
         "erased": bool(entry["seal"]) and entry["about"] is None,
         "note": {name: value for name, value in entry.items() if name not in known},
     }

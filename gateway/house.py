@@ -219,7 +219,8 @@ class House:
         """Tells each contact at once what a change of the policy means for him."""
         for pair in pairs:
             pair.revoking_since = pair.revoking_since or self._now()
-            if pair.heard and (pair.facts.barrier or Modality.PRESENCE not in pair.facts.modalities):
+            facts = self.relay.enforced(pair.facts)
+            if pair.heard and (facts.barrier or Modality.PRESENCE not in facts.modalities):
                 self.roster.forget_heard(pair)
             self.presence.tell(pair)
 

@@ -100,7 +100,7 @@ class Inquiries:
         card = self._cards.get(pair.person)
         if card is not None and (card.waiting is not None or self._now() < card.due):
             return
-        if not pair.facts.blocked:
+        if not self._relay.enforced(pair.facts).blocked:
             ensureDeferred(self._fetch(pair))
 
     def picture_changed(self, person: str, sha1: str) -> None:

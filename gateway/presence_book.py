@@ -86,15 +86,18 @@ class PresenceBook:
         """Discloses that the person is not there, whatever the book says."""
         self._disclose(pair, Presence(OFFLINE), False)
 
-    def presence_of(self, pair: Pair) -> PresenceDocument:
-        """Composes what there is to say now about the person to this contact, before the policy."""
+    def presence_of(self, pair: Pair, carried: frozenset[Field] | None = None) -> PresenceDocument:
+        """Composes what there is to say now about the person to this contact, before the policy.
+
+        `carried` are the fields that presence has on the way to him; otherwise those of the leg that he is behind.
+        """
         if not pair.endpoints:
             return OFFLINE
         document = most_reachable(pair.endpoints).document
         above, beneath = self.publications.above(pair.person), self.publications.beneath(pair.person)
         if not (above or beneath):
             return document
-        carried = self._carried(pair)
+        carried = self._carried(pair) if carried is None else carried
         made = self._made
         if made and made[0] is document and made[1] is above and made[2] is beneath and made[3] is carried:
             return made[4]

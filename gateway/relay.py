@@ -14,6 +14,7 @@ from gateway.model.subscription import Ask, Subscription
 from gateway.outbox import bounce_for
 from gateway.pairs import Pair, PairBook
 from gateway.policy.authorization import Facts, authorize
+from gateway.policy.observing import observed, overlooked, unbound
 from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.taps import Taps
@@ -47,6 +48,16 @@ class Relay:
         self._metrics = metrics
         self._unkept = unkept
         self.watches = Watches(pairs.now)
+        self.observing = False
+        """Whether what levels, ceilings, locks, settings and walls keep back goes to configured partners after all."""
+
+    def observes(self, facts: Facts) -> bool:
+        """Says whether a contact is told more than the policy decides, because the gateway only observes."""
+        return self.enforced(facts) is not facts
+
+    def enforced(self, facts: Facts) -> Facts:
+        """Gives what of the facts is enforced: all of them, or what an observing gateway leaves."""
+        return unbound(facts) if self.observing else facts
 
     def pair_of(self, envelope: Envelope) -> Pair:
         """Gives the pair that an envelope passes between."""
@@ -57,7 +68,8 @@ class Relay:
     def judge(self, envelope: Envelope, pair: Pair) -> Verdict:
         """Asks the policy; whatever fails there refuses."""
         try:
-            return authorize(envelope, pair.facts, pair.permission)
+            verdict = authorize(envelope, pair.facts, pair.permission)
+            return observed(envelope, pair.facts, verdict) if self.observing else verdict
         except Exception:  # noqa: BLE001 an error in the policy is a refusal, never a way through
             log.failure("policy failed")
             self._metrics.errors().inc()
@@ -67,8 +79,12 @@ class Relay:
         """Shows a verdict to the taps and counts it; refuses when a required tap cannot record it."""
         if not self._taps.record(envelope, verdict) and not takes_back(envelope):
             verdict = _UNRECORDED
-        self._metrics.decided(envelope, pair.facts.partner, verdict)
-        self.watches.judged(envelope, pair.facts.partner, verdict)
+        meant = verdict.instead_of or verdict
+        self._metrics.decided(envelope, pair.facts.partner, meant)
+        if meant is not verdict:
+            for reason in overlooked(verdict).values():
+                self._metrics.observed(reason).inc()
+        self.watches.judged(envelope, pair.facts.partner, meant)
         return verdict
 
     def decide(self, envelope: Envelope, pair: Pair) -> Verdict:

@@ -102,13 +102,15 @@ def _rows(entry: LedgerEntry) -> Iterator[tuple[str, ...]]:
     rule = f"level {entry['level']} ({entry['by']})" if entry["rule"] == "allowed" else entry["rule"]
     policy = entry["policy"]
     for name in entry["sent"]:
-        yield (*first, name, "sent", rule, policy)
+        against = entry["observed"].get(name, "")
+        yield (*first, name, "sent", f"{against}, observed only" if against else rule, policy)
     for name, reason in entry["withheld"].items():
         yield (*first, name, "withheld", reason, policy)
     if not (entry["sent"] or entry["withheld"]):
         size = f", {entry['size']} B" if entry["size"] else ""
         what = f"{entry['kind']} {entry['what']}".strip() + size
-        yield (*first, what, entry["outcome"], rule, policy)
+        against = entry["observed"].get("", "")
+        yield (*first, what, entry["outcome"], f"{against}, observed only" if against else rule, policy)
 
 
 def show_export(result: LedgerExported) -> str:

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 class LedgerEntry(TypedDict):
     """One entry of the disclosure ledger: `at` posix seconds, `sent` names of fields, `withheld` name to reason.
 
+    `observed` names what left in observe mode although the policy is against it, with the reason ('' for the whole).
     `erased` says that its persons were; `note` holds what the ledger says about itself.
     """
 
@@ -25,6 +26,7 @@ class LedgerEntry(TypedDict):
     withheld: dict[str, str]
     what: str
     size: int
+    observed: dict[str, str]
     erased: bool
     note: dict[str, Any]
 

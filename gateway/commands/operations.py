@@ -29,36 +29,54 @@ class FieldExplained(TypedDict):
     steps: list[StepShown]
     would_allow: str | None
     """What would have to change; None when the field is sent."""
+    smallest: str | None
+    """The one change that is enough by itself, if there is one."""
 
 
 class Explained(TypedDict):
-    """Why a contact sees what he sees; `policy` is the epoch of the policy in force."""
+    """Why a contact sees what he sees.
+
+    `policy` is the epoch of the policy in force, `configuration` the SHA-256 of its files, `version` what the ledger
+    calls it ('' without one); `observed` says that he is told more, because the gateway only observes.
+    """
 
     owner: str
     contact: str
     level: str
     level_source: str
     policy: int
+    configuration: str
+    version: str
+    observed: bool
     fields: list[FieldExplained]
 
 
 class FieldSeen(TypedDict):
-    """One published field: `mark` is sent, coarsened, withheld or not-published."""
+    """One field: `mark` is sent, coarsened, withheld or not-published.
+
+    `origin` is who published it: administrator, person, client, leg, calendar or ''; `since` posix seconds. `value` is
+    told to the person himself, and to others where it leaves anyway.
+    """
 
     field: str
     mark: str
     reason: str
+    origin: str
+    since: float | None
+    value: str | None
 
 
 class Viewed(TypedDict):
     """What a contact sees now; `presence` is what would be sent, by protocol: {"xmpp": "<presence .../>"}.
 
-    `card` is what he gets when he asks for the person's card.
+    `card` is what he gets when he asks for the person's card. `observed` says that all of it leaves whatever the marks
+    say, because the gateway only observes.
     """
 
     owner: str
     contact: str
     level: str
+    observed: bool
     presence: dict[str, str]
     card: dict[str, str]
     fields: list[FieldSeen]
@@ -281,8 +299,8 @@ class Reloaded(TypedDict):
 class Operations(Protocol):
     """What the running daemon does for a command; each raises GatewayError with a text for the person who asked."""
 
-    def view(self, owner: str, contact: str) -> Soon[Viewed]:
-        """Shows what a contact sees of a person now."""
+    def view(self, owner: str, contact: str, protocol: str | None, origin: Origin) -> Soon[Viewed]:
+        """Shows what a contact sees of a person now, with `protocol` also over that one."""
 
     def explain(self, owner: str, contact: str, field: str | None) -> Soon[Explained]:
         """Says why, field by field, or for one field."""

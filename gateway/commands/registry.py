@@ -169,7 +169,18 @@ def _daemon(
 
 
 COMMANDS: tuple[Command, ...] = (
-    _daemon("view", "Show what a contact sees of a person now.", (_PERSON, _CONTACT), render.view, own="owner"),
+    _daemon(
+        "view",
+        "Show what a contact sees of a person now, beside what the person publishes.",
+        (
+            _PERSON,
+            _CONTACT,
+            Parameter("protocol", "also as though the contact were spoken with over this", _as_is, True),
+        ),
+        render.view,
+        own="owner",
+        signed=True,
+    ),
     _daemon(
         "explain",
         "Say why a contact sees what he sees, and what would have to change.",

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.commands.operations import (
     Checked,
     Explained,
+    FieldSeen,
     LevelChanged,
     LevelEntry,
     LevelShown,
@@ -19,6 +20,8 @@ from gateway.commands.operations import (
 from gateway.log import escape
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+OBSERVING = "  OBSERVE MODE: the gateway enforces none of this, all that is published leaves"
+"""What is said where an answer would otherwise sound as though something were withheld."""
 
 
 def columns(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
@@ -34,12 +37,19 @@ def view(result: Viewed) -> str:
     """Shows what a contact sees, mark by mark."""
     published = [field for field in result["fields"] if field["mark"] != "not-published"]
     lines = [f"{escape(result['contact'])} sees {escape(result['owner'])} at level {escape(result['level'])}"]
+    lines += [OBSERVING] if result["observed"] else []
     lines += [f"  {escape(name)}  {escape(shown, 4000)}" for name, shown in result["presence"].items()]
     if published:
-        lines.append(columns([(f"  {each['mark']}", each["field"], each["reason"]) for each in published]))
+        lines.append(columns([_published(each) for each in published]))
     else:
         lines.append("  nothing is published")
     return "\n".join(lines)
+
+
+def _published(field: FieldSeen) -> tuple[str, ...]:
+    value = "" if field["value"] is None else field["value"]
+    source = f"{field['origin']} {moment(field['since'])}".removesuffix(" -")
+    return f"  {field['mark']}", field["field"], field["reason"], source, value
 
 
 def explain(result: Explained) -> str:
@@ -48,14 +58,22 @@ def explain(result: Explained) -> str:
     if len(fields) != 1:
         rows = [(each["outcome"], each["field"], each["reason"], each["would_allow"] or "") for each in fields]
         title = f"{escape(result['contact'])} about {escape(result['owner'])}: level {escape(result['level'])}"
-        source = f"{escape(result['level_source'])}, policy {result['policy']}"
+        source = f"{escape(result['level_source'])}, {_policy(result)}"
         return f"{title} ({source})\n{columns(rows, ('OUTCOME', 'FIELD', 'REASON', 'WOULD BE SENT IF'))}"
     only = fields[0]
     steps = [(f" {number}", step["step"], step["finding"]) for number, step in enumerate(only["steps"], 1)]
-    lines = [f"{only['outcome'].upper()}  {only['field']} ({only['reason']}), policy {result['policy']}"]
+    lines = [f"{only['outcome'].upper()}  {only['field']} ({only['reason']}), {_policy(result)}"]
     lines += [columns(steps)] if steps else []
     lines += [f" -> would be sent if: {escape(only['would_allow'])}"] if only["would_allow"] else []
+    lines += [f" -> the smallest change: {escape(only['smallest'])}"] if only["smallest"] else []
+    lines += [OBSERVING] if result["observed"] else []
     return "\n".join(lines)
+
+
+def _policy(result: Explained) -> str:
+    configuration = f" of configuration {result['configuration'][:12]}" if result["configuration"] else ""
+    ledger = f", in the ledger {result['version']}" if result["version"] else ""
+    return f"policy {result['policy']}{configuration}{ledger}"
 
 
 def levels_list(result: list[LevelEntry]) -> str:

@@ -120,6 +120,17 @@ class Rows(Table):
         field=FIELDS,
         action=words("sent coarsened withheld"),
     )
+    observe_mode = Row(
+        "gateway_observe_mode",
+        Gauge,
+        "Whether the gateway only observes: what the policy withholds leaves nevertheless",
+    )
+    observed = Row(
+        "gateway_observed_total",
+        Counter,
+        "Fields and envelopes that left although the policy stands against them, by its reason",
+        reason=REASONS,
+    )
     policy_version = Row("gateway_policy_version", Info, "The policy in force")
     reloads = Row(
         "gateway_policy_reload_total",
@@ -231,6 +242,17 @@ class Rows(Table):
     )
     ledger_up = Row("gateway_ledger_up", Gauge, "Whether the disclosure ledger is written; if not, nothing leaves")
     ledger_lag = Row("gateway_ledger_lag_seconds", Gauge, "How long the oldest entry has waited for the disk")
+    spool_messages = Row(
+        "gateway_spool_messages", Gauge, "Messages on disk that were accepted and are not delivered yet", partner=CONFIG
+    )
+    spool_bytes = Row("gateway_spool_bytes", Gauge, "What these messages take", partner=CONFIG)
+    spool_up = Row("gateway_spool_up", Gauge, "Whether messages are taken; if not, they are refused")
+    spooled = Row(
+        "gateway_spooled_total",
+        Counter,
+        "Messages kept on disk, refused for want of room, confirmed by the other side, or sent to one that confirms none",
+        outcome=words("written refused delivered unconfirmed"),
+    )
     errors = Row("gateway_unexpected_errors_total", Counter, "Defects: exceptions that nobody expected")
 
     # The process

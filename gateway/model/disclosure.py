@@ -66,6 +66,8 @@ class Disclosure:
     """The kind of message, question or subscription request."""
     size: int = 0
     """Bytes of the texts of a message."""
+    observed: Mapping[Field | None, str] = field(factory=dict)
+    """What left although the policy stands against it, because the gateway only observes; None is the whole."""
 
     def entry(self, seq: int, seal: str) -> dict[str, Any]:
         """Gives what is hashed: everything but the two persons, for whom the seal stands."""
@@ -85,7 +87,12 @@ class Disclosure:
             "withheld": {name.value: reason for name, reason in self.withheld.items()},
             "what": self.what,
             "size": self.size,
+            **({"observed": {_name(name): reason for name, reason in self.observed.items()}} if self.observed else {}),
         }
+
+
+def _name(name: Field | None) -> str:
+    return "" if name is None else name.value
 
 
 @frozen

@@ -41,6 +41,8 @@ class Explanation:
     steps: tuple[Step, ...]
     would_allow: str | None
     """What has to change so that the contact sees the field; None when he sees it."""
+    smallest: str | None = None
+    """The one change that is enough, of several levels the one that shows the least beside; None when none alone is."""
 
 
 def explain(
@@ -48,8 +50,13 @@ def explain(
 ) -> Explanation:
     """Explains what a presence update carries of one field; `contact` is the name that the advice uses."""
     outcome, reason = _fate(facts, document, field)
+    changes = _changes(facts, document, field, levels, contact)
     return Explanation(
-        outcome, reason, _steps(facts, document, field), _advice(facts, document, field, levels, contact)
+        outcome,
+        reason,
+        _steps(facts, document, field),
+        _advice(facts, changes),
+        _smallest(facts, field, levels, contact, changes),
     )
 
 
@@ -84,6 +91,7 @@ def _steps(facts: Facts, document: PresenceDocument, field: Field) -> tuple[Step
         Step("setting", _setting_finding(facts, field)),
         Step("published", _published_finding(document, field)),
         Step("level", f"{_level_source(facts)}; {_names(facts.level.name, field, facts.level.fields)}"),
+        Step("time window", _window_finding(facts)),
         Step("ceiling", _ceiling_finding(facts.partner, field)),
         Step("field set", f"{field.value} is {'in' if visible else 'not in'} what goes to the contact"),
     )
@@ -165,6 +173,16 @@ def _level_source(facts: Facts) -> str:
     return f"{facts.level.name}{missing}, set by {_AUTHORS[given.origin]} for {given.member}{since}{until}"
 
 
+def _window_finding(facts: Facts) -> str:
+    given, partner = facts.assignment, facts.partner
+    ends = []
+    if given is not None and given.until is not None:
+        ends.append(f"the level is given until {_utc(given.until)}; then what is less specific counts")
+    if partner is not None and partner.ends is not None:
+        ends.append(f"the contract with {partner.name} ends at {_utc(partner.ends)}")
+    return "; ".join(ends) or "nothing of this ends by itself"
+
+
 def _ceiling_finding(partner: Partner | None, field: Field) -> str:
     if partner is None:
         return "no partner, no ceiling"
@@ -180,17 +198,23 @@ def _locks(facts: Facts, field: Field) -> tuple[Lock, ...]:
     return tuple(lock for lock in facts.locks if lock.field is field and partner is not None and lock.binds(partner))
 
 
-def _advice(
+def _changes(
     facts: Facts, document: PresenceDocument, field: Field, levels: Mapping[str, AccessLevel], contact: str
-) -> str | None:
+) -> list[str]:
+    """Gives all that has to change, each of which is needed."""
     if facts.partner is None:
-        return _PARTNER_ADVICE.get(facts.barrier, "none: his domain belongs to no partner; add it to a partner")
+        return []
     changes = [*_right_changes(facts), *_partner_changes(facts.partner, field), *_lock_changes(facts, field)]
     changes += _setting_changes(facts, field)
     level = _level_change(facts, field, levels, contact)
     if level is not None:
         changes.append(level)
-    changes += _person_changes(document, field)
+    return changes + _person_changes(document, field)
+
+
+def _advice(facts: Facts, changes: list[str]) -> str | None:
+    if facts.partner is None:
+        return _PARTNER_ADVICE.get(facts.barrier, "none: his domain belongs to no partner; add it to a partner")
     refused = "none: he is blocked; " if facts.blocked else ""
     return refused + " and ".join(changes) if changes else None
 
@@ -252,6 +276,20 @@ def _level_change(facts: Facts, field: Field, levels: Mapping[str, AccessLevel],
         return f"define a level that includes {field.value}"
     who = contact or _named_contact(facts.assignment) or "the contact"
     return f"give {who} {'the level' if len(enough) == 1 else 'one of the levels'} {', '.join(enough)}"
+
+
+def _smallest(
+    facts: Facts, field: Field, levels: Mapping[str, AccessLevel], contact: str, changes: list[str]
+) -> str | None:
+    if len(changes) != 1:
+        return None
+    level = _level_change(facts, field, levels, contact)
+    enough = [each for each in levels.values() if _would_do(each, field)]
+    if level is None or not enough:
+        return changes[0]
+    known = frozenset() if facts.blocked else facts.level.fields
+    least = min(enough, key=lambda each: (len(each.fields - known), each.rank, each.name))
+    return f"give {contact or _named_contact(facts.assignment) or 'the contact'} the level {least.name}"
 
 
 def _would_do(level: AccessLevel, field: Field) -> bool:

@@ -84,3 +84,5 @@ class Verdict:
     sent: frozenset[Field] = frozenset()
     withheld: Mapping[Field, Reason] = field(factory=dict)
     """Published fields that do not go on, each with the rule that stands against it."""
+    instead_of: "Verdict | None" = None
+    """The decision that would count, where the gateway only observes and lets more go; None where it is this one."""

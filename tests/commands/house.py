@@ -36,6 +36,7 @@ LEDGER_ENTRY = {
     "policy": "1.41",
     "sent": ["availability", "note"],
     "withheld": {"phone.mobile": "level"},
+    "observed": {},
     "what": "",
     "size": 0,
     "erased": False,
@@ -47,22 +48,25 @@ class House:
     def __init__(self):
         self.asked = []
         self.outcome = "withheld"
+        self.observed = False
         self.ready = True
 
     def _note(self, *asked):
         self.asked.append(asked)
 
-    def view(self, owner, contact):
-        self._note("view", owner, contact)
+    def view(self, owner, contact, protocol, origin):
+        self._note("view", owner, contact, protocol, origin)
+        nobody = {"origin": "", "since": None, "value": None}
         return {
             "owner": owner,
             "contact": contact,
             "level": "public",
+            "observed": self.observed,
             "presence": {"xmpp": "<presence><show>dnd</show></presence>"},
             "fields": [
-                {"field": "show", "mark": "sent", "reason": "allowed"},
-                {"field": "note", "mark": "withheld", "reason": "level"},
-                {"field": "mood", "mark": "not-published", "reason": "not-published"},
+                {"field": "show", "mark": "sent", "reason": "allowed", **nobody, "origin": "client", "value": "dnd"},
+                {"field": "note", "mark": "withheld", "reason": "level", **nobody, "origin": "person", "since": 1.7e9},
+                {"field": "mood", "mark": "not-published", "reason": "not-published", **nobody},
             ],
         }
 
@@ -73,6 +77,7 @@ class House:
             "reason": "level",
             "steps": [{"step": "level", "finding": "team lacks it"}],
             "would_allow": "give bob personal",
+            "smallest": "give bob personal",
         }
         names = [field] if field else ["show", "phone.mobile"]
         return {
@@ -81,6 +86,9 @@ class House:
             "level": "team",
             "level_source": "set by the person",
             "policy": 41,
+            "configuration": "0123456789abcdef",
+            "version": "7.41",
+            "observed": self.observed,
             "fields": [{"field": name, **one} for name in names],
         }
 

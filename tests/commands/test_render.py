@@ -1,21 +1,38 @@
 import pytest
 
 from gateway.commands import render
+from gateway.policy.access_level import Origin
 
 from .house import ENTRY, PARTNER, House
+
+ALICE, BOB = "alice@corp.example", "bob@partner.example"
 
 
 def test_explain_one_field():
     assert render.explain(House().explain("alice@corp.example", "bob@partner.example", "phone.mobile")) == (
-        "WITHHELD  phone.mobile (level), policy 41\n 1  level  team lacks it\n -> would be sent if: give bob personal"
+        "WITHHELD  phone.mobile (level), policy 41 of configuration 0123456789ab, in the ledger 7.41\n"
+        " 1  level  team lacks it\n -> would be sent if: give bob personal\n -> the smallest change: give bob personal"
     )
 
 
 def test_view_leaves_out_what_is_not_published():
-    text = render.view(House().view("alice@corp.example", "bob@partner.example"))
+    text = render.view(House().view("alice@corp.example", "bob@partner.example", None, Origin.ADMINISTRATOR))
     assert "<presence><show>dnd</show></presence>" in text
     assert "withheld" in text
     assert "mood" not in text
+    assert [line.split() for line in text.splitlines()[2:]] == [
+        ["sent", "show", "allowed", "client", "dnd"],
+        ["withheld", "note", "level", "person", "2023-11-14", "22:13"],
+    ]
+
+
+def test_observe_mode_is_said_wherever_it_would_be_misleading_not_to():
+    house = House()
+    assert "OBSERVE" not in render.view(house.view(ALICE, BOB, None, Origin.ADMINISTRATOR))
+    assert "OBSERVE" not in render.explain(house.explain(ALICE, BOB, "note"))
+    house.observed = True
+    assert "OBSERVE MODE" in render.view(house.view(ALICE, BOB, None, Origin.ADMINISTRATOR))
+    assert "OBSERVE MODE" in render.explain(house.explain(ALICE, BOB, "note"))
 
 
 def test_columns_are_aligned():
@@ -30,7 +47,16 @@ def test_nothing_moves_the_cursor():
         render.levels_list([{**ENTRY, "contact": hostile}]),
         render.levels_set({"owner": hostile, "contact": hostile, "level": hostile, "before": hostile, "changed": True}),
         render.reload({"changes": [hostile], "restart": [hostile]}),
-        render.view({"owner": hostile, "contact": hostile, "level": "x", "presence": {"xmpp": hostile}, "fields": []}),
+        render.view(
+            {
+                "owner": hostile,
+                "contact": hostile,
+                "level": "x",
+                "observed": False,
+                "presence": {"xmpp": hostile},
+                "fields": [],
+            }
+        ),
         render.checks(
             {"subject": hostile, "checks": [{"name": "tls", "outcome": "fail", "text": "\x1b[2J", "paste": "\u202e"}]}
         ),

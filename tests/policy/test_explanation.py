@@ -122,6 +122,7 @@ def test_steps_stand_in_order_and_show_no_value(facts: Facts, document: Presence
         "setting",
         "published",
         "level",
+        "time window",
         "ceiling",
         "field set",
     ]

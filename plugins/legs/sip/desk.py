@@ -102,7 +102,8 @@ class SipDesk:
         """Gives the presence document or the text that would be sent."""
         content = envelope.content
         if isinstance(content, Presence):
-            return self._watchers.written((), uri_text(envelope.sender.bare), content.document).body.decode()
+            pair = (uri_text(envelope.sender.bare), uri_text(envelope.recipient.bare))
+            return "\n".join(self._watchers.preview(pair, content.document))
         return ""
 
     def _ask(self, envelope: Envelope, request: Subscription) -> None:

@@ -119,6 +119,12 @@ class Watchers:
         """Gives what a watcher who reads these types is told of somebody."""
         return self._writer.write(accept, document, entity, self.now())
 
+    def preview(self, pair: tuple[str, str], document: PresenceDocument) -> list[str]:
+        """Gives what a watcher would be told, once for each kind of document that he reads; else as PIDF."""
+        accepted = [self.agent.notifier.accepts(key) for key in self.agent.notifier.subscriptions(*pair)] or [()]
+        written = (self.written(accept, pair[0], document).body.decode() for accept in accepted)
+        return list(dict.fromkeys(written))
+
     def _tell(self, key: DialogKey, pair: tuple[str, str], state: WatchState, at_once: bool = False) -> None:
         document = self.written(self.agent.notifier.accepts(key), pair[0], self._document(pair))
         self.agent.notifier.show(key, state, document, self.clock(), at_once=at_once)

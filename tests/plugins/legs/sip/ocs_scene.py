@@ -40,6 +40,9 @@ class DeskLeg(FakeLeg):
     def deliver(self, envelope: Envelope) -> bool:
         return bool(self.end.desk.deliver(envelope))
 
+    def preview(self, envelope: Envelope) -> str:
+        return str(self.end.desk.preview(envelope))
+
 
 @define(eq=False)
 class End:
@@ -105,7 +108,7 @@ class Scene:
         metrics.configure(rules.partners.by_name, ["corp.example"], rules.levels)
         now = self.clock.seconds
         pairs = PairBook(rules, self.assignments, self.states, b"secret", now)
-        legs = {"inside": DeskLeg("inside", end=self.inside), "xmpp": DeskLeg("xmpp", end=self.outside)}
+        self.legs = legs = {"inside": DeskLeg("inside", end=self.inside), "xmpp": DeskLeg("xmpp", end=self.outside)}
         own = OwnLevels(self.assignments, now)
         self.house = House(pairs, self.states, legs, "inside", Taps(()), metrics, now, own_levels=own)
         legs["inside"].carries = legs["xmpp"].carries = frozenset(IN_PRESENCE)
