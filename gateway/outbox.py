@@ -133,7 +133,7 @@ class Outbox:
                 return
             envelope = self._reconsider(entry.envelope)
             if envelope is not None and self._transmit is not None:
-                self._transmit(_stamped(envelope, entry.since, self._now()))
+                self._transmit(stamped(envelope, entry.since, self._now()))
         except LinkClosed:
             self._transmit = None
             self._put_back(entry)
@@ -200,7 +200,7 @@ def _expired(envelope: Envelope, now: float) -> bool:
     return isinstance(message, Message) and message.expires_at is not None and message.expires_at < now
 
 
-def _stamped(envelope: Envelope, since: float, now: float) -> Envelope:
+def stamped(envelope: Envelope, since: float, now: float) -> Envelope:
     """Says on a message that waited more than a few seconds since when it did (XEP-0203)."""
     message = envelope.content
     if not isinstance(message, Message) or message.delayed_since is not None or now - since < 3:

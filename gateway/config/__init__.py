@@ -7,6 +7,7 @@ from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outsid
 from gateway.config.loading import load
 from gateway.config.partnerships import Contract, PartnerRoute
 from gateway.config.sections import Limits, MetricsPage, Tls
+from gateway.config.spooling import SpoolTerms
 from gateway.config.values import (
     Addresses,
     Auth,
@@ -41,6 +42,7 @@ __all__ = [
     "PartnerRoute",
     "Secret",
     "SipTransport",
+    "SpoolTerms",
     "Targets",
     "Tls",
     "Trust",

@@ -24,6 +24,7 @@ from gateway.config.sections import (
     Tls,
 )
 from gateway.config.settings import Bot
+from gateway.config.spooling import SpoolTerms
 from gateway.config.values import Domain
 from gateway.model.presence import Field
 from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, MemberKind, Origin
@@ -49,6 +50,7 @@ class Config:
     limits: Limits
     metrics: MetricsPage
     ledger: LedgerTerms
+    spool: SpoolTerms
     default_level: str
     levels: Mapping[str, AccessLevel]
     """The five standard levels and those of the administrator, by name."""

@@ -31,6 +31,7 @@ _SECTIONS: Mapping[str, str] = {
     "limits": "limits",
     "metrics": "metrics",
     "ledger": "ledger",
+    "spool": "spool",
 }
 """Attributes of Config that are sections, and their names in the file."""
 

@@ -117,6 +117,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         limits=file.limits,
         metrics=file.metrics,
         ledger=file.ledger,
+        spool=file.spool,
         default_level=default,
         levels=levels,
         locks=built.locks,

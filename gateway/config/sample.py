@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import directories, federation, legs, recording, sections, settings
+from gateway.config import directories, federation, legs, recording, sections, settings, spooling
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -58,6 +58,7 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[limits]", sections.Limits, True),
     ("[metrics]", sections.MetricsPage, True),
     ("[ledger]", recording.LedgerTerms, True),
+    ("[spool]", spooling.SpoolTerms, True),
 )
 """(header, class, whether the table stands in force) in the order of the file."""
 

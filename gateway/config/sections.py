@@ -11,6 +11,7 @@ from gateway.config.federation import Discovering, Echo, Federation, Groups, Par
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.recording import LedgerTerms
 from gateway.config.settings import Bot, Switched
+from gateway.config.spooling import SpoolTerms
 from gateway.config.values import (
     Domain,
     Endpoint,
@@ -213,3 +214,4 @@ class File:
     limits: Limits = field(factory=Limits)
     metrics: MetricsPage = field(factory=MetricsPage)
     ledger: LedgerTerms = field(factory=LedgerTerms)
+    spool: SpoolTerms = field(factory=SpoolTerms)
