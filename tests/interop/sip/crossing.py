@@ -217,14 +217,16 @@ def build(
     own: Mapping[str, object] | None = None,
     theirs: Mapping[str, object] | None = None,
     server: Mapping[str, object] | None = None,
+    tables: tuple[str, ...] = (),
     **more: Any,
 ) -> House:
     """Start servers of these kinds and the gateway between them; `own` are settings of the inside, `theirs` of SIP,
-    `server` of a Kamailio inside."""
+    `server` of a Kamailio inside, `tables` stand in the gateway's configuration besides."""
     sections = [
         sip_partner(domain, **(theirs or {})) if kind == "kamailio" else partner(domain)
         for domain, kind in outside.items()
     ]
+    sections += tables
     where = sip_inside(lab, transport, **(own or {})) if inside == "kamailio" else inside_server(lab)
     gateway = lab.gateway(sip_configuration(lab, *sections, inside=where, **more), ready=READY)
     _start(lab, CORP, inside, people, f"{transport}:{INSIDE}:{GATE if transport == 'tls' else 5060}", gateway, server)
