@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.commands.moments import since as read_since
 from gateway.config import Config
+from gateway.config.bundle import fingerprint
 from gateway.errors import CommandError, LedgerError
 from gateway.interfaces import Promise
 from gateway.ledger import Ledger, LedgerRules
@@ -45,7 +45,7 @@ def rules_of(config: Config) -> LedgerRules:
 
 def begun(config: Config, version: str) -> Mapping[str, Any]:
     """Gives what is recorded of a configuration: the gateway's version, and the SHA-256 of the files."""
-    return {"gateway": version, "config": _fingerprint(config.path)}
+    return {"gateway": version, "config": fingerprint(config.path)}
 
 
 def lasting(promise: Promise) -> "Deferred[bool]":
@@ -147,17 +147,6 @@ def _write(place: Path, exported: Iterable[Mapping[str, Any]]) -> int:
     except OSError as problem:
         raise CommandError(f"cannot write {place}: {problem.strerror}") from None
     return number
-
-
-def _fingerprint(path: Path) -> str:
-    found = sha256()
-    for each in (path, *sorted((path.parent / "conf.d").glob("*.toml"))):
-        try:
-            content = each.read_bytes()
-        except OSError:
-            content = b""
-        found.update(f"{each.name} {len(content)}\n".encode() + content)
-    return found.hexdigest()
 
 
 def _shown(entry: Mapping[str, Any]) -> LedgerEntry:

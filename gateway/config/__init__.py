@@ -4,7 +4,7 @@ from gateway.config.building import Config
 from gateway.config.changes import changes, restart_needed
 from gateway.config.directories import DirectoryCaldav, DirectoryFile, DirectoryIcal, DirectoryLdap
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
-from gateway.config.loading import load
+from gateway.config.loading import load, load_bundle
 from gateway.config.partnerships import Contract, PartnerRoute
 from gateway.config.sections import Limits, MetricsPage, Tls
 from gateway.config.spooling import SpoolTerms
@@ -48,5 +48,6 @@ __all__ = [
     "Trust",
     "changes",
     "load",
+    "load_bundle",
     "restart_needed",
 ]

@@ -9,9 +9,12 @@ from attrs import define, evolve, field, frozen
 
 from gateway.config.directories import Directories, DirectoryFile, DirectoryLdap
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership
+from gateway.config.informing import FeedbackTerms, TelemetryTerms, TraceTerms
+from gateway.config.informing import check as check_informing
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, OutsideSip, OutsideXmpp
 from gateway.config.lines import TomlPath
 from gateway.config.partnerships import Built, Contract, PartnerBuilder, PartnerRoute, Placed, known_level
+from gateway.config.policing import PolicyChanges
 from gateway.config.reading import Reading, toml
 from gateway.config.recording import LedgerTerms
 from gateway.config.sections import (
@@ -50,6 +53,9 @@ class Config:
     limits: Limits
     metrics: MetricsPage
     ledger: LedgerTerms
+    trace: TraceTerms
+    telemetry: TelemetryTerms
+    feedback: FeedbackTerms
     spool: SpoolTerms
     default_level: str
     levels: Mapping[str, AccessLevel]
@@ -69,6 +75,7 @@ class Config:
     groups: Groups
     echo: Echo
     bot: Bot
+    policy: PolicyChanges
     directories: tuple[Directories, ...] = ()
     """In the order of the file, which is the order in which they are believed."""
 
@@ -135,6 +142,7 @@ class Builder:
         self._check_inside()
         self._check_tls()
         self._check_ledger()
+        check_informing(self._file.trace, self._file.telemetry, self._file.feedback, self._reading.refuse)
         self._check_directories()
 
     def _check_ledger(self) -> None:

@@ -31,6 +31,10 @@ _SECTIONS: Mapping[str, str] = {
     "limits": "limits",
     "metrics": "metrics",
     "ledger": "ledger",
+    "trace": "trace",
+    "telemetry": "telemetry",
+    "feedback": "feedback",
+    "policy": "policy",
     "spool": "spool",
 }
 """Attributes of Config that are sections, and their names in the file."""
@@ -121,7 +125,7 @@ def _lock(lock: Lock) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    whom = rule.partner or (f"group {rule.group}" if rule.group else "everybody")
+    whom = rule.person or rule.partner or (f"group {rule.group}" if rule.group else "everybody")
     return f"{rule.subject.value} {'on' if rule.on else 'off'} for {whom}{', locked' if rule.locked else ''}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.config.building import Builder, Config
+from gateway.config.bundle import FOLDER, Bundle
 from gateway.config.federation import Partnership
 from gateway.config.lines import Lines
 from gateway.config.partnerships import Placed
@@ -18,9 +19,6 @@ from gateway.errors import ConfigError
 
 _Section = TypeVar("_Section")
 
-FOLDER = "conf.d"
-"""Folder beside the file whose *.toml hold a partner each."""
-
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Reads a configuration; raises ConfigError with every problem in it, one a line, each with `file:line`.
@@ -29,7 +27,30 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """
     path = path.absolute()
     problems: list[tuple[str, int, str]] = []
-    main = _parsed(path, path.name, environment, problems)
+    named = {f"{FOLDER}/{each.name}": each for each in sorted((path.parent / FOLDER).glob("*.toml"))}
+    texts = {name: _text(place, name, problems) for name, place in {path.name: path, **named}.items()}
+    return _loaded(path, texts, environment, problems)
+
+
+def load_bundle(bundle: Bundle, path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Reads a configuration as though its texts were those of the file `path` and its conf.d; raises ConfigError."""
+    path = path.absolute()
+    folder = {f"{FOLDER}/{name}": text for name, text in sorted(bundle.partners.items())}
+    return _loaded(path, {path.name: bundle.main, **folder}, environment, [])
+
+
+def _loaded(
+    path: Path,
+    texts: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    problems: list[tuple[str, int, str]],
+) -> Config:
+    parsed = {
+        name: _parsed(path.parent / name, name, text, environment, problems)
+        for name, text in texts.items()
+        if text is not None
+    }
+    main = parsed.pop(path.name, None)
     if main is None:
         raise _error(problems)
     reading, tables = main
@@ -37,8 +58,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     file = reading.section(File, single, ()) or File()
     assigned = _placed(reading, tables, "assignment", Assigned)
     partners = _placed(reading, tables, "partner", Partnership)
-    for extra in sorted((path.parent / FOLDER).glob("*.toml")):
-        found = _parsed(extra, f"{FOLDER}/{extra.name}", environment, problems)
+    for found in parsed.values():
         if found is not None:
             partners += _of_folder(*found)
     config = _built(path, file, Builder(file, reading, assigned, partners))
@@ -47,16 +67,21 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     return config
 
 
-def _parsed(
-    path: Path, name: str, environment: Mapping[str, str], problems: list[tuple[str, int, str]]
-) -> tuple[Reading, dict[str, Any]] | None:
+def _text(path: Path, name: str, problems: list[tuple[str, int, str]]) -> str | None:
     try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
+        return path.read_text(encoding="utf-8")
     except OSError as problem:
         problems.append((name, 0, f"cannot be read: {problem.strerror}"))
     except UnicodeDecodeError:
         problems.append((name, 0, "is not UTF-8"))
+    return None
+
+
+def _parsed(
+    path: Path, name: str, text: str, environment: Mapping[str, str], problems: list[tuple[str, int, str]]
+) -> tuple[Reading, dict[str, Any]] | None:
+    try:
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         problems.append((name, *_syntax(str(problem), text)))
     except (ValueError, RecursionError) as problem:
@@ -117,6 +142,9 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         limits=file.limits,
         metrics=file.metrics,
         ledger=file.ledger,
+        trace=file.trace,
+        telemetry=file.telemetry,
+        feedback=file.feedback,
         spool=file.spool,
         default_level=default,
         levels=levels,
@@ -134,6 +162,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         echo=file.echo,
         bot=file.bot,
         directories=file.directory,
+        policy=file.policy,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gateway.config import directories, federation, legs, recording, sections, settings, spooling
+from gateway.config import directories, federation, informing, legs, policing, recording, sections, settings, spooling
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -58,6 +58,12 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[limits]", sections.Limits, True),
     ("[metrics]", sections.MetricsPage, True),
     ("[ledger]", recording.LedgerTerms, True),
+    ("[trace]", informing.TraceTerms, True),
+    ("[[trace.scope]]", informing.Scoped, False),
+    ("[telemetry]", informing.TelemetryTerms, True),
+    ("[feedback]", informing.FeedbackTerms, True),
+    ("[[feedback.scope]]", informing.ScopedPeople, False),
+    ("[policy]", policing.PolicyChanges, True),
     ("[spool]", spooling.SpoolTerms, True),
 )
 """(header, class, whether the table stands in force) in the order of the file."""
@@ -88,7 +94,7 @@ def _table(header: str, kind: type, stands: bool, every: bool) -> Iterator[str]:
         yield header if stands else f"#{header}"
     for setting in attrs.fields(kind):
         # These are tables of their own.
-        if setting.name not in ("extra", "rates"):
+        if setting.name not in ("extra", "rates", "scope"):
             yield from _setting(setting, stands, every)
     yield ""
 

@@ -8,7 +8,9 @@ from attrs import field, frozen
 from gateway.config.describing import says
 from gateway.config.directories import Directories
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership, Walled
+from gateway.config.informing import FeedbackTerms, TelemetryTerms, TraceTerms
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
+from gateway.config.policing import Mode, PolicyChanges
 from gateway.config.recording import LedgerTerms
 from gateway.config.settings import Bot, Switched
 from gateway.config.spooling import SpoolTerms
@@ -51,6 +53,10 @@ class Gateway:
     )
     log: LogLevel = field(
         default=LogLevel.INFO, metadata=says("How much is logged: debug, info, warn, error; never what people say.")
+    )
+    mode: Mode = field(
+        default=Mode.ENFORCE,
+        metadata=says("Whether the policy counts: enforce; or observe, which decides and records and blocks nothing."),
     )
 
 
@@ -214,4 +220,8 @@ class File:
     limits: Limits = field(factory=Limits)
     metrics: MetricsPage = field(factory=MetricsPage)
     ledger: LedgerTerms = field(factory=LedgerTerms)
+    trace: TraceTerms = field(factory=TraceTerms)
+    telemetry: TelemetryTerms = field(factory=TelemetryTerms)
+    feedback: FeedbackTerms = field(factory=FeedbackTerms)
+    policy: PolicyChanges = field(factory=PolicyChanges)
     spool: SpoolTerms = field(factory=SpoolTerms)
