@@ -1,4 +1,7 @@
-"""The control socket: one JSON line asks for a command, one JSON line answers; only our own user and root may ask."""
+"""The control socket: one JSON line asks for a command, one JSON line answers; only our own user and root may ask.
+
+An answer may come in parts (`gateway.web.stream`): each is a line {"part": ...} before the last one.
+"""
 
 import json
 import os
@@ -18,6 +21,7 @@ from twisted.python.failure import Failure
 
 from gateway.errors import CommandError, GatewayError
 from gateway.log import Log
+from gateway.web.stream import Stream
 
 LONGEST_LINE = 8 * 1024 * 1024
 """Bytes of a request: a file can be an argument."""
@@ -123,7 +127,8 @@ class _Client(Protocol):
         self._clients = clients
         self._received = b""
         self._timer: Any = None
-        self._busy = self._gone = False
+        self._busy = self._gone = self._full = False
+        self._stream: Stream | None = None
 
     def connectionMade(self) -> None:
         self._clients.open += 1
@@ -148,6 +153,8 @@ class _Client(Protocol):
         self._clients.open -= 1
         self._gone = True
         self._stop_timer()
+        if self._stream is not None:
+            self._stream.gone()
 
     def _take(self, line: bytes) -> None:
         self._busy = True
@@ -162,7 +169,44 @@ class _Client(Protocol):
         running.addTimeout(ANSWER_SECONDS, self._clients.reactor)
         running.addCallbacks(self._answer, self._failed)
 
+    def pauseProducing(self) -> None:
+        """Takes note that the client does not keep up."""
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        """Takes note that the client has caught up."""
+        self._full = False
+
+    def stopProducing(self) -> None:
+        """The connection is lost, which is told elsewhere."""
+
+    def _follow(self, stream: Stream) -> None:
+        """Gives the client the parts of an answer as they come."""
+        self._stream = stream
+        if self._gone:
+            stream.attach(lambda part: False, lambda result: None)
+            stream.gone()
+            return
+        transport: Any = self.transport
+        transport.registerProducer(self, True)
+        stream.attach(self._part, self._finished)
+
+    def _part(self, part: object) -> bool:
+        if self._full or self._gone:
+            return False
+        transport: Any = self.transport
+        transport.write(json.dumps({"part": part}, ensure_ascii=True).encode("ascii") + b"\n")
+        return True
+
+    def _finished(self, result: object) -> None:
+        transport: Any = self.transport
+        transport.unregisterProducer()
+        self._answer(result)
+
     def _answer(self, result: object) -> None:
+        if isinstance(result, Stream):
+            self._follow(result)
+            return
         try:
             line = json.dumps({"ok": True, "result": result}, ensure_ascii=True)
         except (TypeError, ValueError):

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,16 @@ LONGEST_ANSWER = 64 * 1024 * 1024
 
 
 def ask(
-    path: Path, words: tuple[str, ...], arguments: Mapping[str, Any], seconds: float = ANSWER_SECONDS + 5
+    path: Path,
+    words: tuple[str, ...],
+    arguments: Mapping[str, Any],
+    seconds: float = ANSWER_SECONDS + 5,
+    follow: Callable[[Any], None] | None = None,
 ) -> object:
-    """Asks the daemon for a command and waits for the answer; raises NotRunning, or CommandError with its refusal."""
+    """Asks the daemon for a command and waits for the answer; raises NotRunning, or CommandError with its refusal.
+
+    With `follow` an answer may come in parts, which it is called with as they come, however long that takes.
+    """
     request = json.dumps({"command": list(words), "arguments": dict(arguments)}).encode("utf-8") + b"\n"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(seconds)
@@ -25,6 +32,9 @@ def ask(
         # It may have refused before it read everything: its answer says why.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
+        if follow is not None:
+            connection.settimeout(None)
+            return _result(_follow(connection, follow))
         return _result(_read_answer(connection, path))
 
 
@@ -53,6 +63,16 @@ def _read_answer(connection: socket.socket, path: Path) -> bytes:
     except ConnectionResetError:
         pass
     return b"".join(pieces)
+
+
+def _follow(connection: socket.socket, follow: Callable[[Any], None]) -> bytes:
+    """Gives the last line of an answer; hands on the parts that stand before it."""
+    with connection.makefile("rb") as lines:
+        while line := lines.readline(LONGEST_ANSWER):
+            if not line.startswith(b'{"part": '):
+                return line
+            follow(json.loads(line)["part"])
+    return b""
 
 
 def _result(answer: bytes) -> object:

@@ -1,0 +1,67 @@
+"""What the gateway may do beside its service, for whom: off until somebody with a right to it switches it on."""
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from gateway.policy.precedence import Effective, Layer, Setting, effective
+
+
+@frozen
+class Scope:
+    """Is one value that the administrator sets: for everybody, a partner, a group or a person of ours."""
+
+    on: bool
+    locked: bool = False
+    partner: str = ""
+    """Any of its domains."""
+    group: str = ""
+    person: str = ""
+    """Bare address."""
+    until: float | None = None
+    """Posix seconds at which it ends."""
+
+    @property
+    def layer(self) -> Layer:
+        """Gives the layer for which it is made: the narrowest of what it names."""
+        if self.person:
+            return Layer.PERSON
+        if self.group:
+            return Layer.GROUP
+        return Layer.PARTNER if self.partner else Layer.ADMINISTRATOR
+
+    @property
+    def whom(self) -> str:
+        """Names it in words."""
+        return self.person or (f"group {self.group}" if self.group else self.partner or "everybody")
+
+
+@frozen
+class Concerned:
+    """Is whom a decision is about."""
+
+    person: str = ""
+    groups: frozenset[str] | None = frozenset()
+    """None while they are not known: then he is taken to be in every group for which something is off."""
+    domains: frozenset[str] = frozenset()
+    """Of the partner."""
+
+    def by(self, scope: Scope) -> bool:
+        """Says whether a value is about him."""
+        if scope.person and scope.person != self.person:
+            return False
+        if scope.partner and scope.partner not in self.domains:
+            return False
+        return not scope.group or (not scope.on if self.groups is None else scope.group in self.groups)
+
+
+def decided(scopes: Iterable[Scope], whom: Concerned, now: float, default: bool = False) -> Effective:
+    """Decides whether something is on for somebody; what has ended counts no longer."""
+    said = [
+        Setting(scope.layer, scope.on, scope.locked)
+        for scope in scopes
+        if (scope.until is None or scope.until > now) and whom.by(scope)
+    ]
+    # Where one layer says both, off counts: `effective` takes the first of the locked ones, the last of the others.
+    said.sort(key=lambda each: each.value if each.locked else not each.value)
+    return effective(said, default)
