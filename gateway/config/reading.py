@@ -9,14 +9,15 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 from attrs import define, field
 
-from gateway.config import directories, federation, settings
+from gateway.config import directories, federation, informing, settings
 from gateway.config.lines import Lines, TomlPath
 from gateway.config.values import READERS, Place, Refused, Secret, nearest
 
 _Section = TypeVar("_Section")
 
 _MOST = 2**53
-_READERS: Mapping[Any, Any] = {**READERS, **directories.READERS, **federation.READERS, **settings.READERS}
+_OF_SECTIONS = (directories, federation, informing, settings)
+_READERS: Mapping[Any, Any] = READERS | {kind: read for each in _OF_SECTIONS for kind, read in each.READERS.items()}
 
 _SIMPLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text in quotes"),
