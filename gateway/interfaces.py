@@ -77,6 +77,8 @@ class Promise:
 
     kept: bool | None = None
     """None while that is open."""
+    alone: bool = False
+    """Whether it holds the one envelope for which it was given, from whichever side; else all that leaves after it."""
     _waiting: list[Callable[[bool], None]] = field(init=False, factory=list)
 
     def then(self, call: Callable[[bool], None]) -> None:
@@ -104,7 +106,8 @@ class Tap(Protocol):
     def record(self, received: Envelope, verdict: Verdict) -> Promise | None:
         """Records one decision; an exception from a required tap refuses the envelope.
 
-        A required tap that must wait for a disk gives a Promise: nothing that discloses leaves before it is kept.
+        A required tap that must wait for a disk gives a Promise: nothing that discloses leaves before it is kept, or,
+        when it is one that stands `alone`, this envelope goes nowhere before.
         """
 
 

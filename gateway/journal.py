@@ -175,7 +175,12 @@ class Journal(Generic[_Entry, _Row]):
             return
         batch = self._flight = self._batches.popleft()
         batch.sent_at = self._reactor.seconds()
-        rows, head = self._author.chained(batch.entries, self._head)
+        try:
+            rows, head = self._author.chained(batch.entries, self._head)
+        except Exception:  # noqa: BLE001 what cannot be written down is not recorded, whatever the reason
+            log.failure("what was to be recorded cannot be")
+            self._lost("it cannot be written down: the log says why", batch)
+            return
         written = self._volume.append(rows, batch.changes)
         written.addCallbacks(self._written, self._failed, callbackArgs=(batch, head), errbackArgs=(batch,))
         written.addErrback(lambda failure: log.failure("what was recorded could not be let go", failure))
@@ -190,9 +195,12 @@ class Journal(Generic[_Entry, _Row]):
         batch.promise.settle(True)
 
     def _failed(self, failure: Failure, batch: _Batch[_Entry]) -> None:
+        self._lost(failure.getErrorMessage(), batch)
+
+    def _lost(self, problem: str, batch: _Batch[_Entry]) -> None:
         self._flight = None
         self._waiting -= len(batch.entries)
-        self._close(failure.getErrorMessage(), batch)
+        self._close(problem, batch)
 
     def _close(self, problem: str, failed: _Batch[_Entry] | None) -> None:
         self._problem = problem

@@ -101,9 +101,9 @@ class Relay:
         return verdict
 
     def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> None:
-        """Hands over what the policy built; to the outside once the required taps have kept what was recorded of it."""
-        if envelope.side is Side.INTERNAL and self._taps.open and not takes_back(envelope):
-            self._taps.when_lasting(partial(self._settled, envelope, pair, content, pair.facts))
+        """Hands over what the policy built, once the required taps have kept what was recorded of it."""
+        if self._taps.hold(envelope) and not takes_back(envelope):
+            self._taps.when_lasting(partial(self._settled, envelope, pair, content, pair.facts), envelope)
         else:
             self.hand_over(envelope, pair, content)
 

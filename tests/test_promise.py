@@ -5,7 +5,10 @@ import pytest
 from gateway.errors import LedgerError
 from gateway.interfaces import Promise
 from gateway.metrics import Metrics
+from gateway.model.envelope import Bounce, Envelope, Problem, Side
+from gateway.model.message import Message
 from gateway.taps import Taps
+from tests.stage import ALICE, BOB, DESK, TABLET, Stage, documents, here
 from tests.test_taps import ENVELOPE, VERDICT, Tap
 
 
@@ -55,3 +58,64 @@ def test_a_tap_that_is_added_sees_what_comes_then() -> None:
     taps.add(late)
     assert not taps.record(ENVELOPE, VERDICT)
     assert (len(first.seen), len(late.seen), metrics.tap_failures("yes").value) == (2, 1, 1)
+
+
+def inward(content: Message) -> Envelope:
+    return Envelope(BOB, ALICE, content, Side.EXTERNAL)
+
+
+def test_what_stands_alone_holds_one_envelope_from_either_side_and_nothing_else() -> None:
+    promise, heard = Promise(alone=True), list[bool]()
+    taps, other = Taps([Tap(gives=promise)]), inward(Message(id="m1"))
+    taps.record(other, VERDICT)
+    assert taps.hold(other) and not taps.open
+    taps.when_lasting(heard.append, ENVELOPE)
+    taps.when_lasting(heard.append)
+    assert heard == [True, True]
+    taps.when_lasting(heard.append, other)
+    promise.settle(False)
+    assert heard == [True, True, False]
+
+
+def test_what_is_recorded_next_is_held_by_its_own_only() -> None:
+    tap = Tap(gives=Promise(alone=True))
+    taps, first, second = Taps([tap]), inward(Message(id="m1")), inward(Message(id="m2"))
+    taps.record(first, VERDICT)
+    tap.gives = None
+    taps.record(second, VERDICT)
+    assert not taps.hold(second)
+
+
+def test_a_message_waits_for_the_promise_that_holds_all_and_for_its_own() -> None:
+    wide, own, heard = Promise(), Promise(alone=True), list[bool]()
+    taps = Taps([Tap(gives=wide), Tap(gives=own)])
+    taps.record(ENVELOPE, VERDICT)
+    taps.when_lasting(heard.append, ENVELOPE)
+    wide.settle(True)
+    assert heard == []
+    own.settle(True)
+    assert heard == [True]
+
+
+def test_a_contacts_message_is_not_delivered_before_its_record_lasts_and_comes_back_when_it_does_not() -> None:
+    tap = Tap(gives=Promise(alone=True))
+    stage = Stage(taps=[tap])
+    hello = Message(id="m1", bodies=(("", "hello"),))
+    assert stage.from_outside(TABLET, ALICE, hello) == []
+    tap.gives.settle(True)
+    assert [envelope.content for envelope in stage.inside.taken()] == [hello]
+    tap.gives = Promise(alone=True)
+    assert stage.from_outside(TABLET, ALICE, hello) == []
+    tap.gives.settle(False)
+    assert stage.inside.taken() == []
+    (back,) = stage.outside.taken()
+    assert back.content == Bounce("message", "m1", Problem.RESOURCE_CONSTRAINT)
+
+
+def test_presence_does_not_wait_for_a_promise_that_holds_a_message() -> None:
+    tap = Tap(gives=Promise(alone=True))
+    stage = Stage(taps=[tap])
+    stage.befriend()
+    assert stage.from_inside(DESK, BOB, Message(id="m1", bodies=(("", "hello"),))) == []
+    tap.gives = None
+    assert documents(stage.online()) == [here().document]

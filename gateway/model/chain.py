@@ -80,6 +80,9 @@ class Walk:
     """
 
     anchors: Iterable[Anchor] = ()
+    name: str = "ledger"
+    """What it is a chain of; its first line says so."""
+    form: str = FORMAT
     _start: Anchor | None = field(init=False, default=None)
     _at: Anchor = field(init=False, default=START)
     _closed: bool = field(init=False, default=False)
@@ -101,32 +104,34 @@ class Walk:
         try:
             self._take(line)
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise LedgerError(f"after entry {self._at.seq} is a line that is none of a ledger: {problem!r}") from None
+            raise LedgerError(
+                f"after entry {self._at.seq} is a line that is none of a {self.name}: {problem!r}"
+            ) from None
 
     def finish(self) -> Verified:
         """Gives what was seen, once all lines are taken."""
         if self._start is None or not self._closed:
-            raise LedgerError(f"the ledger is cut off after entry {self._at.seq}")
+            raise LedgerError(f"the {self.name} is cut off after entry {self._at.seq}")
         if self._unexplained:
             raise LedgerError(f"the persons of entry {min(self._unexplained)} are gone, and no erasure is recorded")
         if self._start.seq and not self._removal_explained:
             raise LedgerError(f"entries up to {self._start.seq} are gone, and no removal is recorded")
         late = max(self._expected, default=0)
         if late > self._at.seq:
-            raise LedgerError(f"the ledger ends with entry {self._at.seq}, but there was an entry {late}")
+            raise LedgerError(f"the {self.name} ends with entry {self._at.seq}, but there was an entry {late}")
         return Verified(self._start, self._at, self._entries, self._erased, self._sealed)
 
     def _take(self, line: Mapping[str, Any]) -> None:
         if self._start is None:
-            if line["ledger"] != FORMAT:
-                raise LedgerError(f"this is not a ledger of the form {FORMAT}")
+            if line[self.name] != self.form:
+                raise LedgerError(f"this is not a {self.name} of the form {self.form}")
             self._start = self._at = Anchor(int(line["from"]["seq"]), str(line["from"]["link"]))
             self._meet_anchor()
         elif self._closed:
             raise LedgerError(f"something stands behind the end, which is entry {self._at.seq}")
         elif "head" in line:
             if Anchor(line["head"]["seq"], line["head"]["link"]) != self._at:
-                raise LedgerError(f"the ledger ends with entry {self._at.seq}, which is not the end that it names")
+                raise LedgerError(f"the {self.name} ends with entry {self._at.seq}, which is not the end that it names")
             self._closed = True
         else:
             self._step(line)
