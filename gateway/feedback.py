@@ -18,7 +18,7 @@ from gateway.config import Config
 from gateway.config.informing import FeedbackTerms, MailTls
 from gateway.errors import CommandError, GatewayError
 from gateway.log import Log
-from gateway.policy.services import Concerned, decided
+from gateway.policy.services import Concerned, Scope, decided
 from gateway.policy.walls import Groups
 from gateway.telemetry import Machine
 from gateway.transport.web_fetch import WebFetch
@@ -129,7 +129,8 @@ class Feedback:
         if not terms.named:
             raise CommandError("the administrator has named nobody to whom feedback goes")
         whom = Concerned(sender, self.groups(sender) if sender else frozenset())
-        if not decided(terms.scopes, whom, self.now(), default=True).value:
+        # Whoever names an address switches it on for everybody for whom nothing else is said.
+        if not decided((Scope(True), *terms.scopes), whom, self.now()).value:
             raise CommandError("feedback is switched off by the administrator")
 
     def _count(self, sender: str) -> None:

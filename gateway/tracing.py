@@ -31,7 +31,7 @@ WHO: dict[Layer, str] = {
     Layer.ADMINISTRATOR: "for everybody",
     Layer.PARTNER: "for this partner",
     Layer.GROUP: "for a group that this person is in",
-    Layer.PERSON: "for this person",
+    Layer.NAMED: "for this person",
 }
 
 

@@ -16,8 +16,13 @@ from gateway.config.values import READERS, Place, Refused, Secret, nearest
 _Section = TypeVar("_Section")
 
 _MOST = 2**53
-_OF_SECTIONS = (directories, federation, informing, settings)
-_READERS: Mapping[Any, Any] = READERS | {kind: read for each in _OF_SECTIONS for kind, read in each.READERS.items()}
+_READERS: Mapping[Any, Any] = {
+    **READERS,
+    **directories.READERS,
+    **federation.READERS,
+    **informing.READERS,
+    **settings.READERS,
+}
 
 _SIMPLE: Mapping[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a text in quotes"),

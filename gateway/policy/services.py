@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from gateway.policy.precedence import Effective, Layer, Setting, effective
+from gateway.policy.precedence import Effective, Layer, Setting, kept
 
 
 @frozen
@@ -25,7 +25,7 @@ class Scope:
     def layer(self) -> Layer:
         """Gives the layer for which it is made: the narrowest of what it names."""
         if self.person:
-            return Layer.PERSON
+            return Layer.NAMED
         if self.group:
             return Layer.GROUP
         return Layer.PARTNER if self.partner else Layer.ADMINISTRATOR
@@ -55,13 +55,10 @@ class Concerned:
         return not scope.group or (not scope.on if self.groups is None else scope.group in self.groups)
 
 
-def decided(scopes: Iterable[Scope], whom: Concerned, now: float, default: bool = False) -> Effective:
+def decided(scopes: Iterable[Scope], whom: Concerned, now: float) -> Effective:
     """Decides whether something is on for somebody; what has ended counts no longer."""
-    said = [
+    return kept(
         Setting(scope.layer, scope.on, scope.locked)
         for scope in scopes
         if (scope.until is None or scope.until > now) and whom.by(scope)
-    ]
-    # Where one layer says both, off counts: `effective` takes the first of the locked ones, the last of the others.
-    said.sort(key=lambda each: each.value if each.locked else not each.value)
-    return effective(said, default)
+    )
