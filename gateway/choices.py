@@ -15,8 +15,8 @@ from gateway.model.publication import Origin, Publications
 from gateway.pairs import Pair
 from gateway.policy.access_level import BLOCKED
 from gateway.policy.authorization import Facts, disclosure, permission
-from gateway.policy.precedence import Layer
-from gateway.policy.settings import OwnSettings, Refusal, Subject, refused, subject
+from gateway.policy.precedence import Effective, Layer
+from gateway.policy.settings import KEEPING, Feature, OwnSettings, Refusal, Subject, keeps, refused, subject
 
 DEFAULT = "default"
 OWN = "own"
@@ -32,6 +32,7 @@ REFUSERS: Mapping[Layer, str] = {
     Layer.ADMINISTRATOR: "your administrator, for everybody",
     Layer.PARTNER: "your administrator, for a partner",
     Layer.GROUP: "your administrator, for a group that you are in",
+    Layer.NAMED: "your administrator, for you",
     Layer.PERSON: "you",
 }
 
@@ -59,6 +60,8 @@ class Choices:
         self._of = house
         self._words = words
         self._time = now
+        self.offered = KEEPING
+        """What of KEEPING the gateway can do at all."""
 
     def contacts_list(self, owner: str) -> list[ContactListed]:
         """Lists everybody outside who sees, asks, writes to, or was given a level by a person."""
@@ -121,7 +124,9 @@ class Choices:
         """Keeps a field or feature back (off), lets it leave (on), or leaves it to the administrator (default)."""
         about = _subject(subject)
         on = {"on": True, "off": False, "default": None}[state]
-        if on:
+        if isinstance(about, Feature) and about in KEEPING:
+            self._may_keep(owner, about, on)
+        elif on:
             against = self._refusals(owner, {**self._words.settings(owner), about: True}).get(about)
             if against is not None:
                 raise CommandError(
@@ -131,6 +136,20 @@ class Choices:
         self._of.facts_changed(self._of.pairs.of_person(owner))
         await kept
         return self._published(owner, about)
+
+    def _may_keep(self, owner: str, about: Feature, on: bool | None) -> None:
+        """Refuses what has no effect: what the gateway does not offer, and what an administrator has locked."""
+        if on and about not in self.offered:
+            raise CommandError(f"{about.value} is not offered here")
+        found = self._keeps(owner, about)
+        if on is not None and found.locked and found.value is not on:
+            state = "on" if found.value else "off"
+            raise CommandError(f"{about.value} is switched {state} by {REFUSERS[found.layer]}; you cannot change that")
+
+    def _keeps(self, owner: str, about: Feature) -> Effective:
+        """Says whether something is kept of a person towards all partners for whom nothing else is said."""
+        rules = self._of.pairs.rules
+        return keeps(about, rules.settings, self._words.settings(owner), rules.groups(owner), None, owner)
 
     async def _publish(self, owner: str, name: Field, value: Any) -> Published:
         kept = self._words.publish(owner, name, value, self._time())
@@ -144,20 +163,26 @@ class Choices:
             for pair in self._of.pairs.of_person(owner)
             if isinstance(about, Field) and about in pair.permission.fields and pair.facts.subscription.contact_watches
         ]
-        found = self._refusals(owner).get(about)
         return {
             "owner": owner,
             "subject": about.value,
             "seen_by": sorted(seeing),
-            "withheld_by": REFUSERS[found.layer] if found else "",
+            "withheld_by": self._withheld_by(owner, about),
         }
+
+    def _withheld_by(self, owner: str, about: Subject) -> str:
+        if isinstance(about, Feature) and about in KEEPING:
+            kept = self._keeps(owner, about)
+            return "" if kept.value else REFUSERS.get(kept.layer, "nobody: it is off unless somebody switches it on")
+        found = self._refusals(owner).get(about)
+        return REFUSERS[found.layer] if found else ""
 
     def _refusals(self, owner: str, own: OwnSettings | None = None) -> Mapping[Subject, Refusal]:
         """Gives what is kept back from every partner."""
         rules = self._of.pairs.rules
         mine = self._words.settings(owner) if own is None else own
         everywhere = [rule for rule in rules.settings if not rule.partner]
-        return {each.subject: each for each in refused(everywhere, mine, rules.groups(owner), None)}
+        return {each.subject: each for each in refused(everywhere, mine, rules.groups(owner), None, owner)}
 
 
 def recall(presence: Any, people: Sequence[tuple[str, Publications]]) -> None:
@@ -206,7 +231,8 @@ def _subject(text: str) -> Subject:
     try:
         return subject(text)
     except ValueError:
-        raise CommandError(f"{text!r} is neither a field nor one of typing, receipts, queries") from None
+        names = ", ".join(each.value for each in Feature)
+        raise CommandError(f"{text!r} is neither a field nor one of {names}") from None
 
 
 def _publishable(text: str) -> Field:

@@ -261,7 +261,7 @@ class PairBook:
             state,
             rules.locks,
             bound=found.bound,
-            refused=refused(rules.settings, rules.own_settings(person), groups, partner) if partner else (),
+            refused=refused(rules.settings, rules.own_settings(person), groups, partner, person) if partner else (),
             barrier=self._barrier(person, contact.domain, groups, partner),
             walled=walled(rules.walls, person, groups, partner) if partner else frozenset(),
         )

@@ -177,8 +177,11 @@ class PartnerBuilder:
                 self._reading.refuse(
                     path, f"[[setting]] partner = {shown(each.partner)}: no [[partner]] has this domain"
                 )
+            if each.person is not None and self.own and each.person.domain not in self.own:
+                title = f"[[setting]] person = {shown(str(each.person))}"
+                self._reading.refuse(("setting", index, "person"), f"{title}: not one of our domains")
             found += [
-                Rule(about, each.on, each.partner or "", each.group or "", each.locked)
+                Rule(about, each.on, each.partner or "", each.group or "", each.locked, each.person or "")
                 for about in sorted(each.of, key=lambda about: about.value)
             ]
         return tuple(found)

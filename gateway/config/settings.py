@@ -19,11 +19,14 @@ class Switched:
     """What may leave or not. People may change it for themselves unless it is locked; to hide more is always theirs."""
 
     of: frozenset[Subject] = field(
-        metadata=says("Fields, and the features typing, receipts, queries.", '["phone.mobile", "typing"]')
+        metadata=says("Fields, and the features typing, receipts, queries, history.", '["phone.mobile", "typing"]')
     )
-    on: bool = field(metadata=says("Whether they may leave.", "false"))
+    on: bool = field(metadata=says("Whether they may leave; of history: whether it is kept.", "false"))
     group: Insider | None = field(
         default=None, metadata=says("A group of our people; default: all of them.", '"board"')
+    )
+    person: Address | None = field(
+        default=None, metadata=says("One of our people; default: all of them.", '"alice@corp.example"')
     )
     partner: Domain | None = field(
         default=None, metadata=says("The partner; default: all partners.", '"partner.example"')

@@ -138,6 +138,7 @@ _REFUSERS: Mapping[Layer, str] = {
     Layer.ADMINISTRATOR: "the administrator",
     Layer.PARTNER: "the administrator, for this partner",
     Layer.GROUP: "the administrator, for a group that the person is in or may be in",
+    Layer.NAMED: "the administrator, for this person",
     Layer.PERSON: "the person",
 }
 

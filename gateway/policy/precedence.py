@@ -16,8 +16,10 @@ class Layer(IntEnum):
     ADMINISTRATOR = 0
     PARTNER = 1
     GROUP = 2
-    PERSON = 3
-    DEFAULT = 4
+    NAMED = 3
+    """The administrator, for one person by name."""
+    PERSON = 4
+    DEFAULT = 5
 
 
 @frozen
@@ -65,6 +67,16 @@ def allowed(settings: Iterable[Setting]) -> Effective:
             return Effective(False, setting.layer, setting.locked)
     strictest = {setting.layer: setting for setting in reversed(known)}
     return effective(strictest.values(), True)
+
+
+def kept(settings: Iterable[Setting]) -> Effective:
+    """Decides whether something is recorded or kept, which it is not by default.
+
+    It is `effective` over True and False: a lock counts both ways. Where one layer says both, it is not kept.
+    """
+    known = sorted(settings, key=lambda setting: (setting.layer, bool(setting.value), not setting.locked))
+    strictest = {setting.layer: setting for setting in reversed(known)}
+    return effective(strictest.values(), False)
 
 
 _RANK: Mapping[Origin, int] = {Origin.ADMINISTRATOR: 0, Origin.PERSON: 1, Origin.LEG: 2, Origin.CALENDAR: 3}

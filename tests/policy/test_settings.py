@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.model.presence import Field
 from gateway.policy.partners import Partner
 from gateway.policy.precedence import Layer
-from gateway.policy.settings import Feature, OwnSettings, Rule, Subject, refused, subject
+from gateway.policy.settings import Feature, OwnSettings, Rule, Subject, keeps, refused, subject
 
 PARTNER = Partner("partner.example", frozenset({"partner.example", "alias.example"}))
 MOBILE = Field.PHONE_MOBILE
@@ -109,3 +109,85 @@ def test_what_a_person_hides_never_leaves(
 @given(st.lists(rules), owns, st.frozensets(st.sampled_from(["board", "staff"])))
 def test_knowing_the_groups_never_refuses_more(given_rules: list[Rule], own: OwnSettings, into: frozenset[str]) -> None:
     assert kept_back(given_rules, own, into) <= kept_back(given_rules, own, None)
+
+
+HISTORY = Feature.HISTORY
+ALICE = "alice@corp.example"
+
+
+def kept(*given: Rule, own: OwnSettings | None = None, into: frozenset[str] | None = NOBODY) -> tuple[bool, Layer]:
+    found = keeps(HISTORY, given, own or {}, into, PARTNER, ALICE)
+    return found.value, found.layer
+
+
+def test_nothing_is_kept_unless_somebody_says_so() -> None:
+    assert kept() == (False, Layer.DEFAULT)
+    assert kept(Rule(MOBILE, on=True), own={MOBILE: True}) == (False, Layer.DEFAULT)
+    assert kept(own={HISTORY: True}) == (True, Layer.PERSON)
+
+
+@pytest.mark.parametrize(
+    ("scope", "layer"),
+    [
+        ({}, Layer.ADMINISTRATOR),
+        ({"partner": "alias.example"}, Layer.PARTNER),
+        ({"group": "board"}, Layer.GROUP),
+        ({"person": ALICE}, Layer.NAMED),
+    ],
+)
+def test_an_administrator_sets_or_locks_what_is_kept_for_each_scope(scope: dict[str, str], layer: Layer) -> None:
+    board = frozenset({"board"})
+    assert kept(Rule(HISTORY, on=True, **scope), into=board) == (True, layer)
+    assert kept(Rule(HISTORY, on=True, **scope), own={HISTORY: False}, into=board) == (False, Layer.PERSON)
+    for on in (True, False):
+        locked = Rule(HISTORY, on=on, locked=True, **scope)
+        assert kept(locked, own={HISTORY: not on}, into=board) == (on, layer)
+
+
+def test_a_rule_for_somebody_else_says_nothing() -> None:
+    assert kept(Rule(HISTORY, on=True, person="carol@corp.example", locked=True)) == (False, Layer.DEFAULT)
+    assert kept(Rule(HISTORY, on=True, partner="other.example")) == (False, Layer.DEFAULT)
+    assert kept(Rule(HISTORY, on=True, group="board", locked=True), into=None) == (False, Layer.DEFAULT)
+
+
+def test_one_person_may_be_an_exception_in_his_group() -> None:
+    board = frozenset({"board"})
+    group, named = Rule(HISTORY, on=False, group="board"), Rule(HISTORY, on=True, person=ALICE)
+    assert kept(named, group, into=board) == (True, Layer.NAMED)
+
+
+def test_where_one_layer_says_both_nothing_is_kept() -> None:
+    both = Rule(HISTORY, on=True), Rule(HISTORY, on=False)
+    assert kept(*both) == kept(*both[::-1]) == (False, Layer.ADMINISTRATOR)
+
+
+def test_what_is_kept_keeps_nothing_from_leaving() -> None:
+    locked = Rule(HISTORY, on=False, locked=True)
+    assert refused([locked], {HISTORY: False}, NOBODY, PARTNER) == ()
+
+
+histories = st.builds(
+    Rule,
+    subject=st.just(HISTORY),
+    on=st.booleans(),
+    partner=st.sampled_from(["", "", "partner.example", "other.example"]),
+    group=st.sampled_from(["", "", "board", "staff"]),
+    locked=st.booleans(),
+    person=st.sampled_from(["", "", ALICE, "carol@corp.example"]),
+)
+
+
+@given(st.lists(histories), histories, st.booleans(), groups)
+def test_a_locked_no_for_everybody_keeps_nothing(
+    given_rules: list[Rule], more: Rule, mine: bool, into: frozenset[str] | None
+) -> None:
+    assert not kept(*given_rules, Rule(HISTORY, on=False, locked=True), own={HISTORY: mine}, into=into)[0]
+    assert not kept(*(Rule(HISTORY, False, each.partner, each.group, each.locked) for each in given_rules))[0]
+
+
+@given(st.lists(histories), st.booleans(), groups)
+def test_the_order_of_the_file_decides_nothing(
+    given_rules: list[Rule], mine: bool, into: frozenset[str] | None
+) -> None:
+    own = {HISTORY: mine}
+    assert kept(*given_rules, own=own, into=into) == kept(*given_rules[::-1], own=own, into=into)
