@@ -200,12 +200,16 @@ class PairBook:
             self.refresh(pair)
             pair.waiting = False
 
+    def facts_under(self, rules: Rules, person: Address, contact: Address) -> Facts:
+        """Gives the facts of two bare addresses as they would be under other rules."""
+        return self._facts(person, contact, rules)[0]
+
     def level_without(self, pair: Pair) -> AccessLevel:
         """Gives the level that would count without what the person has said about this contact by name."""
         named = Member(MemberKind.CONTACT, pair.contact)
         entries = [
             entry
-            for entry in self._entries(pair.person, pair.contact)
+            for entry in self._entries(pair.person, pair.contact, self.rules)
             if not (entry.owner == pair.person and entry.member == named)
         ]
         partner = pair.facts.partner
@@ -213,9 +217,9 @@ class PairBook:
         rules = self.rules
         return resolve(entries, pair.contact, network, rules.levels, rules.default_level, self.now()).level
 
-    def _entries(self, person: Address, contact: Address) -> list[Assignment]:
+    def _entries(self, person: Address, contact: Address, rules: Rules) -> list[Assignment]:
         given = self._assignments
-        entries = [*given.about(person, contact), *given.about("", contact), *self.rules.assignments]
+        entries = [*given.about(person, contact), *given.about("", contact), *rules.assignments]
         return [entry for entry in entries if entry.owner in ("", person, person.domain)]
 
     def _made(self, person: Address, contact: Address) -> Pair:
@@ -245,10 +249,10 @@ class PairBook:
                 if not known:
                     del self._of_person[pair.person]
 
-    def _facts(self, person: Address, contact: Address) -> tuple[Facts, float]:
-        rules, now = self.rules, self.now()
+    def _facts(self, person: Address, contact: Address, rules: Rules | None = None) -> tuple[Facts, float]:
+        rules, now = rules or self.rules, self.now()
         partner: Partner | None = rules.partners.of(contact.domain)
-        mine = self._entries(person, contact)
+        mine = self._entries(person, contact, rules)
         network = partner.network if partner else Network.FEDERATION
         found = resolve(mine, contact, network, rules.levels, rules.default_level, now)
         state = self._subscriptions.state(person, contact)
@@ -262,16 +266,17 @@ class PairBook:
             rules.locks,
             bound=found.bound,
             refused=refused(rules.settings, rules.own_settings(person), groups, partner, person) if partner else (),
-            barrier=self._barrier(person, contact.domain, groups, partner),
+            barrier=_barrier(rules, person, contact.domain, groups, partner),
             walled=walled(rules.walls, person, groups, partner) if partner else frozenset(),
         )
         return facts, min(ends, default=NEVER)
 
-    def _barrier(self, person: str, domain: str, groups: Groups, partner: Partner | None) -> Reason | None:
-        if partner is None:
-            return self.rules.partners.against(domain)
-        return None if person in self.rules.apart else barrier(person, groups, self.rules.right, partner)
-
     def _token(self, person: Address, partner: str) -> str:
         digest = hmac.new(self._secret, f"{person}\0{partner}".encode(), sha256).digest()
         return b32encode(digest[:10]).decode("ascii").lower()
+
+
+def _barrier(rules: Rules, person: str, domain: str, groups: Groups, partner: Partner | None) -> Reason | None:
+    if partner is None:
+        return rules.partners.against(domain)
+    return None if person in rules.apart else barrier(person, groups, rules.right, partner)

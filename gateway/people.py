@@ -27,13 +27,20 @@ class People:
     def rules(self, config: Config) -> Rules:
         """Gives the policy that a configuration describes, with what is known of people."""
         self._config = config
-        rules = rules_of(config, self.groups)
+        return self.rules_under(config)
+
+    def rules_under(self, config: Config) -> Rules:
+        """Gives the policy that a configuration would describe if it were in force."""
+        rules = rules_of(config, lambda person: self._groups(config, person))
         rules.settings, rules.own_settings = config.settings, self.words.settings
         return rules
 
     def groups(self, person: str) -> Groups:
         """Gives the groups of a person by [groups] and all directories; None while one of these has not answered."""
-        named: Groups = self._config.groups.of(person)
+        return self._groups(self._config, person)
+
+    def _groups(self, config: Config, person: str) -> Groups:
+        named: Groups = config.groups.of(person)
         if self._directories is None or named is None:
             return named
         found = self._directories.groups(person)

@@ -23,6 +23,10 @@ STEP = 10_000
 _INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)"
 _HEAD = "SELECT seq, link FROM entry ORDER BY seq DESC LIMIT 1"
 _START = "SELECT seq, link FROM start"
+_SOME = "entry.at >= ? AND entry.about <> '' AND entry.contact <> '' AND entry.about IS NOT NULL"
+_PAIRS = f"SELECT DISTINCT about, contact FROM entry WHERE {_SOME}"  # noqa: S608 no value in it
+_SENT = f"SELECT DISTINCT about, contact, value FROM entry, json_each(entry.entry, '$.sent') WHERE {_SOME}"  # noqa: S608
+_WITHHELD = f"SELECT DISTINCT about, contact, key FROM entry, json_each(entry.entry, '$.withheld') WHERE {_SOME}"  # noqa: S608
 
 Row = tuple[int, int, str | None, str | None, str | None, str, str]
 """seq, at (milliseconds), about, contact, salt, entry, link."""
@@ -182,6 +186,22 @@ def search(path: Path, wanted: Search, limit: int) -> list[dict[str, Any]]:
     except sqlite3.Error as problem:
         raise StoreError(f"{path} cannot be read: {problem}") from None
     return [{**json.loads(entry), "about": about, "to": contact} for about, contact, entry in reversed(rows)]
+
+
+def disclosed(path: Path, since: float) -> dict[tuple[str, str], set[str]]:
+    """Gives, by person and contact, the names of all fields that an entry since then (posix seconds) names.
+
+    Pairs of which entries name no field are there as well.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    try:
+        with closing(_open(path)) as connection:
+            for sql in (_PAIRS, _SENT, _WITHHELD):
+                for about, contact, *name in connection.execute(sql, (since * 1000,)):
+                    found.setdefault((about, contact), set()).update(name)
+    except sqlite3.Error as problem:
+        raise StoreError(f"{path} cannot be read: {problem}") from None
+    return found
 
 
 def lines(path: Path, person: str = "") -> Iterator[dict[str, Any]]:
