@@ -225,6 +225,12 @@ class Rows(Table):
         protocol=PROTOCOL,
         reason=PARSER_REASONS,
     )
+    guard_refused = Row(
+        "gateway_guard_refused_total",
+        Counter,
+        "What the output guard kept back because it held what may not leave: a defect of the gateway",
+        protocol=PROTOCOL,
+    )
     directory_failures = Row(
         "gateway_directory_failures_total", Counter, "Questions to a directory or calendar that it did not answer"
     )
@@ -253,6 +259,18 @@ class Rows(Table):
         "Messages kept on disk, refused for want of room, confirmed by the other side, or sent to one that confirms none",
         outcome=words("written refused delivered unconfirmed"),
     )
+    archive_on = Row("gateway_archive_on", Gauge, "Whether anything is archived")
+    archive_up = Row("gateway_archive_up", Gauge, "Whether the archive is written; 0 as well while none is kept")
+    archive_critical = Row(
+        "gateway_archive_critical", Gauge, "Whether messages are refused that must be archived and cannot be"
+    )
+    archive_records = Row(
+        "gateway_archive_records_total",
+        Counter,
+        "Records of the archive: written, or failed, and then lost unless what they were about was refused",
+        outcome=words("written failed"),
+    )
+    archive_lag = Row("gateway_archive_lag_seconds", Gauge, "How long the oldest record has waited for the database")
     errors = Row("gateway_unexpected_errors_total", Counter, "Defects: exceptions that nobody expected")
 
     # The process

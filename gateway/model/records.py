@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from gateway.errors import LedgerError
 from gateway.model.chain import Verified, Walk
+from gateway.model.message import Message
 
 FORM = "gateway-archive-1"
 """Stands in the first line of an export."""
@@ -66,6 +67,21 @@ class Record:
         if body:
             made["body"] = body
         return made
+
+
+def body_of(message: Message) -> dict[str, Any]:
+    """Gives what was said, with what belongs to it; what is empty is left out."""
+    said: dict[str, Any] = {
+        "kind": message.kind.value,
+        "id": message.id,
+        "bodies": message.bodies,
+        "subjects": message.subjects,
+        "thread": message.thread,
+        "replaces": message.replaces,
+        "delayed_since": message.delayed_since,
+        "encrypted": [(each.scheme, each.form) for each in message.encrypted],
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def body_digest(text: str) -> str:

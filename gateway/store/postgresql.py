@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +181,10 @@ def reading(address: str) -> Iterator[Any]:
     connection = _connected(address, name)
     try:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        numbers = count()
 
         def rows(sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-            with connection.cursor(name="rows") as cursor:
+            with connection.cursor(name=f"rows{next(numbers)}") as cursor:
                 yield from cursor.execute(translated(sql), parameters)
 
         yield rows

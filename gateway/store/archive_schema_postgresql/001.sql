@@ -14,6 +14,8 @@ CREATE TABLE record (
 );
 
 CREATE INDEX record_conversation ON record (conversation, seq) WHERE conversation IS NOT NULL;
+-- Those that name the two: one record of each conversation.
+CREATE INDEX record_named ON record (conversation) WHERE conversation IS NOT NULL AND about IS NOT NULL;
 CREATE INDEX record_about ON record (about, seq) WHERE about IS NOT NULL;
 CREATE INDEX record_contact ON record (contact, seq) WHERE contact IS NOT NULL;
 
