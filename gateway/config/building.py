@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from attrs import define, evolve, field, frozen
 
+from gateway.config import archiving
+from gateway.config.archiving import ArchiveTerms
 from gateway.config.directories import Directories, DirectoryFile, DirectoryLdap
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership
 from gateway.config.informing import FeedbackTerms, TelemetryTerms, TraceTerms
@@ -53,6 +55,7 @@ class Config:
     limits: Limits
     metrics: MetricsPage
     ledger: LedgerTerms
+    archive: ArchiveTerms
     trace: TraceTerms
     telemetry: TelemetryTerms
     feedback: FeedbackTerms
@@ -142,6 +145,8 @@ class Builder:
         self._check_inside()
         self._check_tls()
         self._check_ledger()
+        known = {name for each in self._partners for name in (each.section.domain, *each.section.aliases)}
+        archiving.check(self._file.archive, known, self._reading.refuse)
         check_informing(self._file.trace, self._file.telemetry, self._file.feedback, self._reading.refuse)
         self._check_directories()
 

@@ -31,6 +31,7 @@ _SECTIONS: Mapping[str, str] = {
     "limits": "limits",
     "metrics": "metrics",
     "ledger": "ledger",
+    "archive": "archive",
     "trace": "trace",
     "telemetry": "telemetry",
     "feedback": "feedback",

@@ -142,6 +142,7 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         limits=file.limits,
         metrics=file.metrics,
         ledger=file.ledger,
+        archive=file.archive,
         trace=file.trace,
         telemetry=file.telemetry,
         feedback=file.feedback,

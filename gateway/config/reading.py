@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 from attrs import define, field
 
-from gateway.config import directories, federation, informing, settings
+from gateway.config import archiving, directories, federation, informing, settings
 from gateway.config.lines import Lines, TomlPath
 from gateway.config.values import READERS, Place, Refused, Secret, nearest
 
@@ -18,6 +18,7 @@ _Section = TypeVar("_Section")
 _MOST = 2**53
 _READERS: Mapping[Any, Any] = {
     **READERS,
+    **archiving.READERS,
     **directories.READERS,
     **federation.READERS,
     **informing.READERS,

@@ -10,7 +10,18 @@ from typing import Any
 
 import attrs
 
-from gateway.config import directories, federation, informing, legs, policing, recording, sections, settings, spooling
+from gateway.config import (
+    archiving,
+    directories,
+    federation,
+    informing,
+    legs,
+    policing,
+    recording,
+    sections,
+    settings,
+    spooling,
+)
 from gateway.config.changes import shown
 from gateway.config.reading import sentence_of
 
@@ -58,6 +69,8 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[limits]", sections.Limits, True),
     ("[metrics]", sections.MetricsPage, True),
     ("[ledger]", recording.LedgerTerms, True),
+    ("[archive]", archiving.ArchiveTerms, True),
+    ("[[archive.rule]]", archiving.Archived, False),
     ("[trace]", informing.TraceTerms, True),
     ("[[trace.scope]]", informing.Scoped, False),
     ("[telemetry]", informing.TelemetryTerms, True),
@@ -94,7 +107,7 @@ def _table(header: str, kind: type, stands: bool, every: bool) -> Iterator[str]:
         yield header if stands else f"#{header}"
     for setting in attrs.fields(kind):
         # These are tables of their own.
-        if setting.name not in ("extra", "rates", "scope"):
+        if setting.name not in ("extra", "rates", "scope", "rule"):
             yield from _setting(setting, stands, every)
     yield ""
 

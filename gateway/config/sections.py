@@ -5,6 +5,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from gateway.config.archiving import ArchiveTerms
 from gateway.config.describing import says
 from gateway.config.directories import Directories
 from gateway.config.federation import Discovering, Echo, Federation, Groups, Partnership, Walled
@@ -220,6 +221,7 @@ class File:
     limits: Limits = field(factory=Limits)
     metrics: MetricsPage = field(factory=MetricsPage)
     ledger: LedgerTerms = field(factory=LedgerTerms)
+    archive: ArchiveTerms = field(factory=ArchiveTerms)
     trace: TraceTerms = field(factory=TraceTerms)
     telemetry: TelemetryTerms = field(factory=TelemetryTerms)
     feedback: FeedbackTerms = field(factory=FeedbackTerms)

@@ -47,7 +47,7 @@ class ArchiveRule:
     def layer(self) -> Layer:
         """Gives the layer for which it is made."""
         if self.person:
-            return Layer.PERSON
+            return Layer.NAMED
         if self.group:
             return Layer.GROUP
         return Layer.PARTNER if self.partner else Layer.ADMINISTRATOR

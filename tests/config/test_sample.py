@@ -33,7 +33,7 @@ def test_the_sample_is_a_configuration() -> None:
 
 @pytest.mark.parametrize("inside", [InsideServer, InsideComponent, InsideSip])
 def test_every_setting_of_the_sample_is_accepted(tmp_path: Path, inside: type) -> None:
-    for name in ("component", "sip-inside", "ldap", "calendar", "mail"):
+    for name in ("component", "sip-inside", "ldap", "calendar", "mail", "archive", "archive-key"):
         (tmp_path / name).write_text("canary")
     text = sample(every=True, inside=inside).replace('["corp.example"]', '["corp.example", "chat.corp.example"]')
     path = tmp_path / "gateway.toml"
