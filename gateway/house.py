@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from attrs import evolve
+
 from gateway.inquiry import Inquiries
 from gateway.interfaces import Leg, Meeting
 from gateway.log import Log
@@ -75,6 +77,9 @@ class House:
         if isinstance(content, Message):
             if envelope.side is Side.INTERNAL and envelope.sender.resource:
                 pair.endpoint = envelope.sender
+            if content.notice and envelope.side is Side.INTERNAL:
+                # Only a gateway gives notice: a client that says so is not believed.
+                envelope = evolve(envelope, content=evolve(content, notice=False))
             passed = self.relay.pass_on(envelope, pair).decision is Decision.DELIVER
             if passed and pair.facts.partner and pair.facts.partner.counts_words:
                 self.pairs.spoken(pair, envelope.side)
@@ -132,6 +137,8 @@ class House:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
         pair = self.relay.pair_of(envelope)
         content = envelope.content
+        if self.relay.notices is not None and self.relay.notices.failed(envelope, pair):
+            return
         self._metrics.queue_dropped(_name(pair), _DROPPED.get(problem, Reason.LINK_DOWN)).inc()
         if isinstance(content, Subscription) and envelope.side is Side.EXTERNAL:
             self.roster.undelivered(content, pair)
@@ -279,7 +286,7 @@ class House:
         """An error about presence ends here; one about a question goes to its asker (RFC 6120 section 8.3.1)."""
         if bounce.of == "query":
             self.inquiries.answered(envelope, bounce, bounce.id)
-        elif bounce.of == "message":
+        elif bounce.of == "message" and not (self.relay.notices and self.relay.notices.failed(envelope, pair)):
             self.relay.pass_on(envelope, pair)
 
     def _unkept(self, envelope: Envelope, pair: Pair) -> None:

@@ -289,6 +289,8 @@ def _shape(content: Content) -> tuple[Kind, str, int]:
 
 def _message(message: Message) -> tuple[str, int]:
     texts = [text for _, text in (*message.bodies, *message.subjects)] + [each.form for each in message.encrypted]
+    if message.notice:
+        return "notice", sum(len(text.encode()) for text in texts)
     if texts:
         return "encrypted" if message.encrypted else message.kind.value, sum(len(text.encode()) for text in texts)
     return "receipt" if message.receipt_for else "typing", 0

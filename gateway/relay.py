@@ -11,6 +11,7 @@ from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Q
 from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.model.subscription import Ask, Subscription
+from gateway.notices import Notices
 from gateway.outbox import bounce_for
 from gateway.pairs import Pair, PairBook
 from gateway.policy.authorization import Facts, authorize
@@ -48,6 +49,8 @@ class Relay:
         self._metrics = metrics
         self._unkept = unkept
         self.watches = Watches(pairs.now)
+        self.notices: Notices | None = None
+        """Tells contacts that what is said is kept; None where nothing can be."""
         self.observing = False
         """Whether what levels, ceilings, locks, settings and walls keep back goes to configured partners after all."""
 
@@ -92,8 +95,12 @@ class Relay:
         return self.record(envelope, pair, self.judge(envelope, pair))
 
     def pass_on(self, envelope: Envelope, pair: Pair) -> Verdict:
-        """Decides about one envelope and does what the verdict says."""
-        verdict = self.decide(envelope, pair)
+        """Decides about one envelope and does what the verdict says; a contact is told before what he says is kept."""
+        verdict = self.judge(envelope, pair)
+        if self.notices is not None and isinstance(verdict.content, Message):
+            told = self.notices.before(envelope, pair, verdict.content)
+            verdict = verdict if told else _UNRECORDED
+        verdict = self.record(envelope, pair, verdict)
         if verdict.decision is Decision.DELIVER and verdict.content is not None:
             self.deliver(envelope, pair, verdict.content)
         elif verdict.decision is Decision.REFUSE and verdict.problem is not None:
@@ -137,11 +144,12 @@ class Relay:
 
     def refuse(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender that his envelope does not pass, if he waits for an answer."""
-        if isinstance(envelope.content, Query) and envelope.side is Side.EXTERNAL:
+        inward = envelope.side is Side.EXTERNAL
+        if isinstance(envelope.content, Query) and inward:
             answer: Content | None = Answer(envelope.content, None)
         else:
             answer = bounce_for(envelope, problem)
-        if answer is None:
+        if answer is None or (isinstance(envelope.content, Message) and envelope.content.notice and not inward):
             return
         other = Side.EXTERNAL if envelope.side is Side.INTERNAL else Side.INTERNAL
         pair = self.pair_of(envelope)

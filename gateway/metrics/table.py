@@ -271,6 +271,13 @@ class Rows(Table):
         outcome=words("written failed"),
     )
     archive_lag = Row("gateway_archive_lag_seconds", Gauge, "How long the oldest record has waited for the database")
+    notices = Row(
+        "gateway_notices_total",
+        Counter,
+        "Notices to contacts that what is said is kept: on their way, or failed, so that they are told again",
+        partner=CONFIG,
+        outcome=words("sent failed"),
+    )
     errors = Row("gateway_unexpected_errors_total", Counter, "Defects: exceptions that nobody expected")
 
     # The process

@@ -74,6 +74,8 @@ class Message:
     """The gateways that it has passed, so that a circle through several protocols is found."""
     forwards: int | None = None
     """How often servers may still pass it on, by the count of the protocol that it came by; None where none counts."""
+    notice: bool = False
+    """Whether a gateway says in it, and nobody else, that what is said between the two is kept."""
 
     @property
     def has_text(self) -> bool:

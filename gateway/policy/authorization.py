@@ -253,7 +253,7 @@ def _message(message: Message, side: Side, facts: Facts) -> Verdict:
         return _refuse(Reason.BLOCKED, facts, Problem.NOT_ACCEPTABLE)
     if message.kind is MessageKind.GROUPCHAT:
         return _refuse(Reason.MODALITY, facts, Problem.SERVICE_UNAVAILABLE)
-    if not _may_speak(side, facts):
+    if not message.notice and not _may_speak(side, facts):
         if side is Side.INTERNAL:
             return _refuse(Reason.MAY_NOT_START, facts, Problem.POLICY_VIOLATION)
         return _hushed(message, facts, Reason.MAY_NOT_START)

@@ -58,6 +58,7 @@ def _message(message: Message) -> list[Any]:
         message.expires_at,
         [(hop.mark, hop.left) for hop in message.hops],
         message.forwards,
+        message.notice,
     ]
 
 
@@ -76,6 +77,7 @@ def _read_message(
     expires_at: float | None,
     hops: list[list[Any]],
     forwards: int | None,
+    notice: bool = False,
 ) -> Message:
     return Message(
         MessageKind(kind),
@@ -92,6 +94,7 @@ def _read_message(
         expires_at,
         tuple(Hop(mark, left) for mark, left in hops),
         forwards,
+        notice,
     )
 
 

@@ -28,6 +28,8 @@ from gateway.protocols.sip.watching import Document
 from gateway.protocols.xml_document import DocumentError
 
 KEYBOARD: Final = "application/xml"
+DISCLOSURE: Final = "X-Gateway-Disclosure"
+"""Our own header: `kept` marks a message in which a gateway says that the conversation is kept."""
 LONGEST_SUBJECT: Final = 256
 """Characters of a subject that cross."""
 LATE: Final = 60.0
@@ -61,6 +63,7 @@ class Beside:
     """What is left of Max-Forwards."""
     sender: str = ""
     """The URI in From."""
+    notice: bool = False
 
     @classmethod
     def of(cls, request: Request, thread: str = "") -> "Beside":
@@ -71,7 +74,9 @@ class Beside:
         )
         hops = tuple(Hop(mark, left) for mark, left in hops_of(request))
         sent, sender = read_date(headers.get("Date")), str(request.from_.uri)
-        return cls(encoding, language, subject, sent, request.expires, thread, hops, forwards_left(request), sender)
+        notice = headers.get(DISCLOSURE) is not None
+        left = forwards_left(request)
+        return cls(encoding, language, subject, sent, request.expires, thread, hops, left, sender, notice)
 
 
 @frozen
@@ -97,6 +102,8 @@ def write(
         subject = chosen(message.subjects, languages)[1] if message.subjects else ""
         if subject.isprintable() and subject:
             fields += (("Subject", subject[:LONGEST_SUBJECT]),)
+        if message.notice:
+            fields += ((DISCLOSURE, "kept"),)
         return [Written(Document(*write_text(text)), fields + _times(message, now))]
     if message.receipt_for:
         receipt = Receipt(message.receipt_for, Disposition.DELIVERED)
@@ -178,6 +185,7 @@ def read(
         expires_at=None if beside.lasts is None else begun + beside.lasts,
         hops=beside.hops,
         forwards=beside.forwards,
+        notice=beside.notice,
     )
     return ReadLetter(message, may_be_notified(found, beside.sender, "negative-delivery"))
 

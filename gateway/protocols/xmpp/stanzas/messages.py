@@ -44,7 +44,8 @@ _BODIES, _SUBJECTS, _THREAD, _STATE, _WANTED, _RECEIPT, _REPLACES, _SINCE, _ENCR
         "hops",
     ),
 )
-_NO_REST: Final = (False, "", "", None, (), ())
+_NOTICE: Final = _FIELDS.index("notice")
+_NO_REST: Final = (False, "", "", None, (), (), False)
 MOST_HOPS: Final = 8
 """Marks of gateways that are carried on."""
 
@@ -97,6 +98,7 @@ def write_message(message: Message, sender: str, recipient: str) -> str:
         message.delayed_since,
         message.encrypted,
         message.hops,
+        message.notice,
     )
     if rest != _NO_REST:
         out += _write_rest(message)
@@ -114,6 +116,8 @@ def _write_rest(message: Message) -> str:
     for hop in message.hops[:MOST_HOPS]:
         mark = escape_attribute(hop.mark, replace_illegal=True)
         out += f"<gw xmlns='{ns.GATEWAY_HOP}' id='{mark}' hops='{max(0, hop.left)}'/>"
+    if message.notice:
+        out += f"<disclosure xmlns='{ns.GATEWAY_DISCLOSURE}'/>"
     return out + write_encrypted(message.encrypted)
 
 
@@ -162,6 +166,10 @@ def _hop(child: Element, draft: Draft, lang: str) -> None:
         draft[_HOPS] = (*draft[_HOPS], Hop(mark, int(left)))
 
 
+def _notice(child: Element, draft: Draft, lang: str) -> None:
+    draft[_NOTICE] = True
+
+
 def _event(child: Element, draft: Draft, lang: str) -> None:
     draft[-1] = draft[-1] or child
 
@@ -175,6 +183,7 @@ _EXTENSIONS: Final[dict[tuple[str, str], _Reader]] = {
     (ns.DELAY, "delay"): _delay,
     (ns.PUBSUB_EVENT, "event"): _event,
     (ns.GATEWAY_HOP, "gw"): _hop,
+    (ns.GATEWAY_DISCLOSURE, "disclosure"): _notice,
 }
 _READERS: Final = {
     stanza_ns: {
