@@ -30,7 +30,7 @@ class AssignmentStore:
 
     def __attrs_post_init__(self) -> None:
         for row in self._database.read("SELECT * FROM assignment"):
-            self._keep(_assignment(row))
+            self._keep(read_assignment(row))
 
     def all(self) -> tuple[Assignment, ...]:
         """Gives every assignment."""
@@ -91,6 +91,7 @@ def _row(entry: Assignment) -> tuple[Any, ...]:
     return str(entry.owner), kind, value, entry.level, entry.origin.value, entry.since, entry.until, int(entry.locked)
 
 
-def _assignment(row: tuple[Any, ...]) -> Assignment:
+def read_assignment(row: tuple[Any, ...]) -> Assignment:
+    """Gives the assignment that a row of the table holds."""
     owner, kind, value, level, origin, since, until, locked = row
     return Assignment(owner, Member(MemberKind(kind), value), level, Origin(origin), since, until, bool(locked))
