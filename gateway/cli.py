@@ -29,6 +29,8 @@ _GROUPS = {
     "levels": "Access levels: who may see how much.",
     "partners": "Federation partners.",
     "ledger": "What left, about whom, to whom.",
+    "traces": "Protocol logs that run.",
+    "telemetry": "The usage report.",
 }
 
 
@@ -144,11 +146,11 @@ def _click_parameter(parameter: Parameter) -> click.Parameter:
         return click.Argument([parameter.name], type=kind, nargs=-1)
     if parameter.file:
         return click.Argument([parameter.name], type=click.File("r", encoding="utf-8-sig"))
+    said = [f"--{(parameter.option or parameter.name).replace('_', '-')}", parameter.name]
     if parameter.flag:
-        said = f"--{parameter.name.replace('_', '-')}"
-        return click.Option([said], flag_value="yes", type=kind, help=parameter.text.capitalize() + ".")
+        return click.Option(said, flag_value="yes", type=kind, help=parameter.text.capitalize() + ".")
     if parameter.optional:
-        return click.Option([f"--{parameter.name}"], type=kind, help=parameter.text.capitalize() + ".")
+        return click.Option(said, type=kind, help=parameter.text.capitalize() + ".")
     return click.Argument([parameter.name], type=kind)
 
 
@@ -187,7 +189,14 @@ def _carry_out(command: Command, arguments: dict[str, Any], choices: Choices) ->
     if command.where is Where.DAEMON:
         # Checked here as well: what is wrong should be told even when no daemon runs.
         command.read(arguments)
-        return ask(choices.control(), command.words, arguments)
+        show = command.part
+        if show is None:
+            return ask(choices.control(), command.words, arguments)
+
+        def follow(part: Any) -> None:
+            click.echo(json.dumps(part) if choices.as_json else show(part))
+
+        return ask(choices.control(), command.words, arguments, follow=follow)
     config = choices.config if command.words == ("table",) else choices.configured()
     return run_offline(command, config, arguments)
 
@@ -197,7 +206,7 @@ def _run(**values: Any) -> None:
     config = choices.configured()
     if config is None:
         raise CommandError(f"no configuration: name one with --config F, or write {PLACES[0]}")
-    from gateway.daemon import run
+    from gateway.serving import run
 
     click.get_current_context().exit(run(config) or 0)
 

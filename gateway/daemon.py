@@ -1,12 +1,7 @@
 """Puts the house together, runs it, and takes it down: the only file that sees every part."""
 
-import gc
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
@@ -14,7 +9,6 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall, deferLater
 
 from gateway import __version__, plugin, service
-from gateway import log as gateway_log
 from gateway.administration import Administration
 from gateway.auditing import Auditing, opened
 from gateway.bot.leg import Bot
@@ -22,9 +16,10 @@ from gateway.choices import Choices
 from gateway.commands import execute
 from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load, restart_needed
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import GatewayError
 from gateway.exchanging import Exchanging
 from gateway.house import House
+from gateway.informing import Informing
 from gateway.interfaces import Leg, Surroundings, Tap
 from gateway.log import Log
 from gateway.metrics import Metrics, registry
@@ -44,7 +39,6 @@ from gateway.store.subscriptions import SubscriptionStore
 from gateway.strangers import Strangers
 from gateway.taps import Taps
 from gateway.transport.clock import use_monotonic_time
-from gateway.transport.moderation import moderate
 from gateway.web.control import ControlSocket
 from gateway.web.metrics_site import MetricsSite
 
@@ -59,11 +53,9 @@ CONTRACT_SECONDS = 30.0
 """How often it is looked whether a contract has ended."""
 TIDY_SECONDS = 3600.0
 """How often assignments that have ended are removed from the disk; they count no longer from their end on."""
-NEW_OBJECTS = 3_000
-"""New objects after which the cyclic collector looks for circles among them; Python's own 700 are few stanzas."""
 
 
-class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
+class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing):
     """Is one running gateway."""
 
     def __init__(self, config: Config, reactor: Any, taps: Iterable[Tap] = ()) -> None:
@@ -109,13 +101,17 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
         )
         watchers = self._subscriptions.watchers_of
         Exchanging.__init__(self, self.house, assignments, watchers, self.house.facts_changed, time.time)
-        surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret)
+        Informing.__init__(
+            self, lambda: self.config, self.house, self._people.groups, self._taps, self.metrics, reactor, time.time
+        )
+        surroundings = Surroundings(self.house, config, reactor, time.time, self.metrics, secrets.secret, self.tracing)
         for name in sorted(legs_of(config)):
             self._legs[name] = plugin.load("legs", name)(surroundings)
         Strangers.__init__(self, self.house, self.levels_set, time.time)
         Choices.__init__(self, self.house, self._people.words, time.time)
         self._people.move_in(self.house, surroundings)
         self._bot = self._make_bot(config, reactor)
+        self.told_by(self._bot.tell if self._bot else None)
         self._neighbours = Neighbours(config, self.house, self._legs, reactor, self.metrics)
         for name in config.gateway.taps:
             self._taps.add(plugin.load("taps", name)(surroundings))
@@ -164,6 +160,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
             self._every(1.0, self.ledger.tick)
         self._every(1.0, self.house.tick)
         self._every(1.0, self._people.tick)
+        self._every(1.0, self.inform)
         self._every(MEASURE_SECONDS, self._measure)
         self._every(MEASURE_SECONDS, self._neighbours.measure)
         self._every(CONTRACT_SECONDS, self._end_contracts)
@@ -186,6 +183,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
         for leg in self._legs.values():
             await leg.stop()
         await self._people.stop()
+        self.end_informing()
         if self.ledger is not None:
             await self.ledger.close()
         await self._database.close()
@@ -240,6 +238,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
         told, self.config = changes(self.config, new), new
         self._name_series(new)
         self.reload_ledger(new, __version__)
+        self.reload_informing(new)
         self.house.pairs.take(self._people.rules(new))
         self.house.rates.forget()
         self._neighbours.take(new)
@@ -325,68 +324,3 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging):
 def _shares_presence(config: Config, contact: Address) -> bool:
     partner = config.partners.of(contact.domain)
     return partner is not None and Modality.PRESENCE in partner.modalities
-
-
-def run(path: Path) -> int:
-    """Runs a gateway in the foreground until a signal ends it; gives the exit status."""
-    from twisted.internet import reactor
-
-    try:
-        config = load(path)
-        gateway_log.start(level=config.gateway.log.value)
-        daemon = Daemon(config, reactor)
-    except ConfigError as problem:
-        print(problem, file=sys.stderr)  # noqa: T201 the administrator is at the terminal
-        return 2
-    except GatewayError as problem:
-        print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
-        return 2
-    return serve(daemon, reactor)
-
-
-def serve(daemon: Daemon, reactor: Any, begun: Callable[[], object] = lambda: None) -> int:
-    """Runs the reactor around a daemon: SIGHUP reloads, SIGINT and SIGTERM stop it cleanly.
-
-    `begun` is called once every door is open.
-    """
-    outcome = {"status": 0}
-
-    async def begin() -> None:
-        try:
-            await daemon.start()
-        except (GatewayError, OSError) as problem:
-            print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
-            outcome["status"] = 2
-            reactor.stop()
-        except Exception:  # noqa: BLE001 a daemon that could not start must not stand there in silence
-            log.failure("start failed")
-            outcome["status"] = 2
-            reactor.stop()
-        else:
-            _spare_collector()
-            begun()
-
-    def hang_up(*_: object) -> None:
-        reactor.callFromThread(_reloaded, daemon)
-
-    reactor.callWhenRunning(lambda: ensureDeferred(begin()))
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(daemon.stop()))
-    signal.signal(signal.SIGHUP, hang_up)
-    moderate(reactor)
-    os.umask(0o077)
-    reactor.run()
-    return outcome["status"]
-
-
-def _spare_collector() -> None:
-    """Keeps the cyclic collector from walking, while stanzas come in bulk, over what lives as long as the daemon."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS)
-
-
-def _reloaded(daemon: Daemon) -> None:
-    try:
-        daemon.reload()
-    except GatewayError as problem:
-        log.warn("reload failed", detail=problem)

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from twisted.internet.threads import deferToThreadPool
 
 from gateway import __version__
-from gateway.commands.informing import FeedbackShown
+from gateway.commands.informing_answers import FeedbackShown
 from gateway.config import Config
 from gateway.config.informing import FeedbackTerms, MailTls
 from gateway.errors import CommandError, GatewayError

@@ -5,12 +5,14 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
+from gateway.guarding import Entitled
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
 from gateway.model.presence import Field, PresenceDocument
 from gateway.model.publication import Origin
 from gateway.policy.access_level import Member
 from gateway.policy.verdict import Verdict
+from gateway.signalling import Signal
 
 
 @frozen
@@ -192,6 +194,9 @@ class House(Protocol):
     def asks(self, watcher: Address, presentity: Address) -> bool:
         """Says whether he is subscribed, or has asked and waits."""
 
+    def entitled(self, person: Address, contact: Address, answers: bool) -> Entitled:
+        """Says what may be sent to a contact about one of our people; `answers` when the contact has asked."""
+
     def met(self, meeting: Meeting) -> None:
         """Says that a partner is connected, and how: its contract is looked at."""
 
@@ -200,6 +205,30 @@ class House(Protocol):
 
     def link_lost(self, local: str, remote: str) -> None:
         """Says that the presence last heard from `remote` can no longer be trusted."""
+
+
+class Trace(Protocol):
+    """Takes note of signalling for the protocol log, while somebody wants to know."""
+
+    @property
+    def on(self) -> bool:
+        """Says whether anything is written down; when not, a leg need not note anything."""
+
+    def note(self, make: Callable[..., Signal], *parts: Any) -> None:
+        """Has a signal made of these parts and takes it; the type leaves no place for content. Never fails."""
+
+
+@frozen
+class Untraced:
+    """Is the trace of nothing."""
+
+    on: bool = False
+
+    def note(self, make: Callable[..., Signal], *parts: Any) -> None:
+        """Takes nothing."""
+
+
+UNTRACED: Trace = Untraced()
 
 
 @frozen
@@ -216,6 +245,8 @@ class Surroundings:
     """The `gateway.metrics.Metrics` in force."""
     secret: Callable[[str], bytes]
     """Gives a named secret that is made once and kept."""
+    trace: Trace = UNTRACED
+    """Where a leg notes what passes."""
 
 
 Build = Callable[[Surroundings], Leg]

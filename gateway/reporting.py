@@ -9,7 +9,7 @@ from typing import Any
 from attrs import asdict, define, field
 from twisted.internet.defer import Deferred
 
-from gateway.commands.informing import TelemetryShown, TelemetryStatus
+from gateway.commands.informing_answers import TelemetryShown, TelemetryStatus
 from gateway.config import Config
 from gateway.config.informing import TelemetryTerms
 from gateway.errors import CommandError, GatewayError, StoreError

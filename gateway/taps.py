@@ -35,6 +35,10 @@ class Taps:
         """Takes one tap more; it sees what comes from now on."""
         self._taps = (*self._taps, tap)
 
+    def remove(self, tap: Tap) -> None:
+        """Takes a tap away that is not required."""
+        self._taps = tuple(one for one in self._taps if one is not tap)
+
     @property
     def open(self) -> bool:
         """Says whether something that was recorded, and that holds all that leaves, is not known yet to last."""

@@ -72,6 +72,8 @@ class Tracing:
     """Whether anything is written down: legs note nothing while it is False."""
     runs: dict[str, Run] = field(init=False, factory=dict)
     listeners: "set[Callable[[Signal, str, Concerned], None]]" = field(init=False, factory=set)
+    on_switch: Callable[[bool], object] = field(init=False, default=lambda on: None)
+    """Called when it begins or ends to take anything."""
     on_end: list[Callable[[Run], None]] = field(init=False, factory=list)
     file: TraceFile = field(init=False)
     _pruned: float = field(init=False, default=0.0)
@@ -170,7 +172,10 @@ class Tracing:
 
     def _look(self) -> None:
         now = self.now()
-        self.on = any(scope.on and (scope.until is None or scope.until > now) for scope in self.scopes)
+        on = any(scope.on and (scope.until is None or scope.until > now) for scope in self.scopes)
+        if on is not self.on:
+            self.on = on
+            self.on_switch(on)
 
     def _ends(self, signal: Signal) -> Concerned:
         person, domains = "", frozenset[str]()

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import evolve
 
 from gateway.announcing import Announcer
-from gateway.commands.informing import Traced, TraceRun, seconds_of
+from gateway.commands.informing import seconds_of
+from gateway.commands.informing_answers import Traced, TraceRun
 from gateway.config import Config
 from gateway.errors import CommandError
 from gateway.house import House
@@ -76,7 +77,7 @@ class Troubleshooting:
             )
         scope = evolve(party_of(whom, self.tracing.known), until=self.tracing.now() + seconds)
         run = self.tracing.begin(scope)
-        told = self._tell(run.scope)
+        told = self._tell_traced(run.scope)
         if background:
             return _traced(run, 0, 0, self.tracing, told)
         return _Live(self.tracing, run, told, self._alarms, seconds).stream
@@ -101,7 +102,7 @@ class Troubleshooting:
             raise CommandError(f"no command traces {whom}")
         return self.traces_list()
 
-    def _tell(self, scope: Scope) -> int:
+    def _tell_traced(self, scope: Scope) -> int:
         """Tells those whom a trace concerns."""
         whom = self.tracing.concerned(scope)
         people = [Address.parse(scope.person)] if scope.person else list(self._people_with(whom.domains))

@@ -229,7 +229,7 @@ def test_the_configuration_may_come_from_the_environment(place, monkeypatch):
 
 def test_run_hands_the_configuration_to_the_daemon(place, monkeypatch):
     seen = []
-    monkeypatch.setattr("gateway.daemon.run", lambda path: seen.append(path) or 0)
+    monkeypatch.setattr("gateway.serving.run", lambda path: seen.append(path) or 0)
     assert gateway("run", "--config", str(place.write())).exit_code == 0
     assert seen == [place.path]
 

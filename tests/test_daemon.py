@@ -8,11 +8,11 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
-from gateway import daemon as daemon_module
-from gateway.daemon import serve
+from gateway import serving as daemon_module
 from gateway.demo.stage import INSIDE, Policy, Stage
 from gateway.errors import GatewayError
 from gateway.model.presence import OFFLINE, Field, PresenceDocument
+from gateway.serving import serve
 
 
 @pytest_twisted.async_yield_fixture

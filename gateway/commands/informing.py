@@ -1,75 +1,25 @@
-"""Answers about the protocol log, the usage report, feedback and the privacy statement, and how they read."""
+"""How the answers about protocol log, usage report, feedback and privacy statement read."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, TypedDict
+from typing import Any
 
+from gateway.commands.informing_answers import (
+    FeedbackShown,
+    StatementShown,
+    TelemetryShown,
+    TelemetryStatus,
+    Traced,
+    TraceRun,
+)
 from gateway.commands.render import columns, moment
 from gateway.errors import CommandError
 from gateway.log import escape
 
 _SPAN = re.compile(r"([0-9]{1,5})\s?(s|m|min|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
-
-
-class TraceRun(TypedDict):
-    """One trace: of whom, since and until when in posix seconds, by `command` or `configuration`."""
-
-    whom: str
-    since: float | None
-    until: float | None
-    by: str
-
-
-class Traced(TypedDict):
-    """A trace that has begun, or ended: `lines` that were shown, `dropped` ones, where they stand, who is told."""
-
-    whom: str
-    until: float | None
-    lines: int
-    dropped: int
-    file: str
-    told: int
-
-
-class TelemetryShown(TypedDict):
-    """The report to the byte, and where it would go."""
-
-    report: str
-    collector: str
-
-
-class TelemetryStatus(TypedDict):
-    """Whether reports are sent, who says so, and what the next and the last one are (posix seconds)."""
-
-    on: bool
-    by: str
-    locked: bool
-    collector: str
-    shown: bool
-    next: float | None
-    last: float | None
-    problem: str
-
-
-class FeedbackShown(TypedDict):
-    """What goes along, to whom, and whether it has gone."""
-
-    to: str
-    sent: bool
-    document: str
-
-
-class StatementShown(TypedDict):
-    """A privacy statement, or what has changed: the number of the revision, its date and its digest."""
-
-    document: str
-    revision: int
-    made: float
-    digest: str
-    since: int
 
 
 def read_span(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
 
+from gateway.commands.informing_answers import Informed
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.policy.access_level import Origin
 
@@ -296,7 +297,7 @@ class Reloaded(TypedDict):
     restart: list[str]
 
 
-class Operations(Protocol):
+class Operations(Informed, Protocol):
     """What the running daemon does for a command; each raises GatewayError with a text for the person who asked."""
 
     def view(self, owner: str, contact: str, protocol: str | None, origin: Origin) -> Soon[Viewed]:

@@ -10,12 +10,12 @@ from attrs import define, field
 from twisted.internet.defer import ensureDeferred
 
 from gateway import log
-from gateway.daemon import serve
 from gateway.demo.stage import CAST, INSIDE, Policy, Reservation, Stage, StageFailed
 from gateway.demo.story import Story
 from gateway.demo.telling import Teller, json_line
 from gateway.demo.witness import Witness
 from gateway.errors import GatewayError
+from gateway.serving import serve
 
 METRICS_PORT = 8920
 READING_SECONDS = 0.5

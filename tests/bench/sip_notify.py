@@ -15,7 +15,6 @@ from statistics import median
 
 from attrs import evolve
 
-from gateway.daemon import NEW_OBJECTS
 from gateway.model.address import Address
 from gateway.model.presence import Activity, Field
 from gateway.model.subscription import State
@@ -24,6 +23,7 @@ from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.reader import StreamReader
 from gateway.protocols.sip.transactions import LIMIT
 from gateway.protocols.sip.writer import serialise
+from gateway.serving import NEW_OBJECTS
 from tests.bench.sip_hop import RICH
 from tests.plugins.legs.sip.ocs_scene import End, Scene
 from tests.stage import ALICE, PARTNER

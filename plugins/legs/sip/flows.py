@@ -1,6 +1,7 @@
 """The connections on which SIP travels: one per domain that we call, one per peer that calls us, one UDP socket."""
 
 import socket
+from functools import partial
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -8,7 +9,9 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.protocol import DatagramProtocol
 
 from gateway.errors import GatewayError
+from gateway.guarding import NOBODY, OutputGuard
 from gateway.log import Log
+from gateway.protocols.guard.sip import headers_pass
 from gateway.protocols.sip.faults import SipFault, SipSyntaxError
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.reader import KeepAlive, Malformed, StreamReader, read_datagram
@@ -36,6 +39,8 @@ class Owner(Protocol):
     reactor: Any
     limits: Any
     name: str
+    guard: OutputGuard | None
+    """Reads again what goes to partners; None on the inside."""
 
     def received(self, message: Request | Response, flow: "Flow") -> None:
         """Takes one message."""
@@ -51,6 +56,9 @@ class Owner(Protocol):
 
     def connected(self, flow: "StreamFlow", certificate: PeerCertificate | None) -> None:
         """Takes note that a peer has proven its domains on a flow."""
+
+    def malformed(self, flow: "Flow", malformed: Malformed) -> None:
+        """Takes note of a message that could not be read."""
 
     async def places(self, flow: "StreamFlow") -> list[Place]:
         """Gives where the peer of a flow may be, the best first; raises LookupFailed."""
@@ -120,10 +128,10 @@ class StreamFlow:
         """Sends messages in one write, or keeps them until the connection is up."""
         self.used_at = self.owner.reactor.seconds()
         if self._ready and self.link is not None:
-            self.link.write(_written(messages))
+            self.link.write(_written(messages, self.owner.guard))
             return
         for message in messages:
-            octets = _written((message,))
+            octets = _written((message,), self.owner.guard)
             if sum(map(len, self._waiting)) + len(octets) <= MOST_WAITING:
                 self._waiting.append(octets)
 
@@ -241,6 +249,7 @@ class StreamFlow:
                 message.came_from(address, self.link.peer[1])
 
     def _refuse(self, malformed: Malformed) -> None:
+        self.owner.malformed(self, malformed)
         if malformed.request is not None:
             self._mark(malformed.request)
             self.send(malformed.request.reply(malformed.status))
@@ -327,6 +336,7 @@ class DatagramSocket(DatagramProtocol):
             request.came_from(addr[0], addr[1])
             flow = self.flow((addr[0], request.answer_port))
         if isinstance(event, Malformed):
+            self._owner.malformed(flow, event)
             if request is not None:
                 flow.send(request.reply(event.status))
         elif not isinstance(event, KeepAlive):
@@ -337,12 +347,14 @@ class DatagramSocket(DatagramProtocol):
                 self._owner.end_read()
 
 
-def _written(messages: tuple[Request | Response, ...]) -> bytes:
-    """Writes messages one behind the other; one that cannot be written is left out, the others still go."""
+def _written(messages: tuple[Request | Response, ...], guard: OutputGuard | None = None) -> bytes:
+    """Writes messages one behind the other; one that cannot be written or may not leave is left out."""
     pieces = []
     for message in messages:
         try:
-            pieces.append(serialise(message))
+            octets = serialise(message)
+            if guard is None or guard.passes(NOBODY, partial(headers_pass, octets)):
+                pieces.append(octets)
         except SipSyntaxError:
             log.failure("message not written")
     return b"".join(pieces)

@@ -67,6 +67,8 @@ class SipLeg:
         self.inside: SipSide | None = None
         if isinstance(config.inside, InsideSip):
             self.inside = self._inside_side(config, config.inside)
+        for side in self._sides:
+            side.trace = surroundings.trace
         self._tick = LoopingCall(self._look_after)
         self._tick.clock = self._reactor
 
@@ -105,6 +107,7 @@ class SipLeg:
             terms=self._terms_of,
             secret=secret,
             publishes=side is Side.INTERNAL and isinstance(inside, InsideSip) and inside.publish,
+            guard=place.guard,
         )
         place.reach = self._reach(side, place, desk)
         desk.probed = place.reach.ended

@@ -49,6 +49,21 @@ def connection(side: Side, word: Word, flow: Any) -> Signal:
     return Signal(wire=Wire.SIP, side=side, way=Way.HERE, word=word, sender=local, recipient=remote, route=route(flow))
 
 
+def unread(side: Side, status: int, flow: Any) -> Signal:
+    """Gives the signal of a message that could not be read, and the status with which it is answered."""
+    return Signal(wire=Wire.SIP, side=side, way=Way.IN, word=Word.MALFORMED, status=status, route=route(flow))
+
+
+def unreached(side: Side, place: str) -> Signal:
+    """Gives the signal of a place at which nobody believable is."""
+    return Signal(wire=Wire.SIP, side=side, way=Way.OUT, word=Word.UNREACHED, route=Route.to((place, 0), False))
+
+
+def fault(side: Side) -> Signal:
+    """Gives the signal of a defect of ours."""
+    return Signal(wire=Wire.SIP, side=side, way=Way.HERE, word=Word.FAULT)
+
+
 def route(flow: Any) -> Route | None:
     """Gives where a flow leads."""
     link = getattr(flow, "link", None)

@@ -7,21 +7,26 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from gateway.interfaces import Surroundings
+from gateway.guarding import OutputGuard
+from gateway.interfaces import UNTRACED, Surroundings, Trace
 from gateway.log import Log
+from gateway.model.envelope import Side
 from gateway.protocols.sip.attempts import Attempts
 from gateway.protocols.sip.digest import Credentials, Digest
 from gateway.protocols.sip.message import Request, Response
+from gateway.protocols.sip.reader import Malformed
 from gateway.protocols.sip.station import Station
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.transaction_events import Send
 from gateway.protocols.sip.transactions import TransactionLayer
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
+from gateway.signalling import Way, Word
 from gateway.transport.certificate import PeerCertificate
 from gateway.transport.listener import Listener
 from gateway.transport.places import Place
 from plugins.legs.sip.flows import DatagramSocket, Flow, StreamFlow
 from plugins.legs.sip.hosts import SipHost
+from plugins.legs.sip.noting import connection, fault, noted, unreached, unread
 from plugins.legs.sip.reach import Reach
 from plugins.legs.sip.turns import Turns
 from plugins.legs.sip.ways import Ways
@@ -56,6 +61,8 @@ class SipSide:
         self.name = name
         self.host = host
         self.desk: Desk
+        self.guard = OutputGuard("sip", surroundings.metrics) if name == "outside" else None
+        """Reads the headers of what goes to partners again."""
         self.reactor = surroundings.reactor
         self.limits = surroundings.config.limits
         self.now = surroundings.now
@@ -76,6 +83,7 @@ class SipSide:
         """Is told of each connection on which a peer has proven its domains."""
         self.reach: Reach | None = None
         """Knows which peers are silent."""
+        self.trace: Trace = UNTRACED
         self._listeners: list[Listener] = []
         self._port: Any = None
         self._alarm: Any = None
@@ -109,6 +117,10 @@ class SipSide:
         self.attempts.digest = Digest(credentials, _token)
 
     @property
+    def _towards(self) -> Side:
+        return Side.EXTERNAL if self.name == "outside" else Side.INTERNAL
+
+    @property
     def flows(self) -> list[StreamFlow]:
         """Gives the connections of ours that new requests take."""
         return list(self.ways.flows.values())
@@ -120,6 +132,8 @@ class SipSide:
     def received(self, message: Request | Response, flow: Flow) -> None:
         """Takes one message from a flow."""
         self.turns.mark(self)
+        if self.trace.on:
+            self.trace.note(noted, self._towards, Way.IN, message, flow)
         if self.reach is not None:
             self.reach.received(message, flow)
         if isinstance(message, Request) and isinstance(flow, StreamFlow):
@@ -133,16 +147,22 @@ class SipSide:
 
     def connected(self, flow: StreamFlow, certificate: PeerCertificate | None) -> None:
         """Takes note that a peer has proven its domains on a connection."""
+        self.trace.note(connection, self._towards, Word.UP, flow)
         if self.meets is not None:
             self.meets(flow, certificate)
 
     def flow_lost(self, flow: Flow) -> None:
         """Takes note that a flow has ended: what waited on it has failed."""
+        self.trace.note(connection, self._towards, Word.DOWN, flow)
         if isinstance(flow, StreamFlow):
             self.ways.lost(flow)
             if self.reach is not None and flow.domain:
                 self.reach.suspect(flow.domain)
         self._tell(self.agent.flow_lost(flow, self.reactor.seconds()))
+
+    def malformed(self, flow: Flow, malformed: Malformed) -> None:
+        """Takes note of a message that could not be read."""
+        self.trace.note(unread, self._towards, malformed.status, flow)
 
     async def places(self, flow: StreamFlow) -> list[Place]:
         """Gives where the peer of a flow may be; raises LookupFailed."""
@@ -150,6 +170,7 @@ class SipSide:
 
     def unreachable(self, place: Place) -> None:
         """Takes note that nobody believable is at a place."""
+        self.trace.note(unreached, self._towards, place.address)
         self.ways.unreachable(place)
 
     # -- time ------------------------------------------------------------------------------------------------------
@@ -176,7 +197,10 @@ class SipSide:
         """Sends messages in order, those of one flow in one piece."""
         ways: dict[Any, list[Request | Response]] = {}
         for send in sends:
-            ways.setdefault(self._open_way(send), []).append(send.message)
+            way = self._open_way(send)
+            ways.setdefault(way, []).append(send.message)
+            if self.trace.on:
+                self.trace.note(noted, self._towards, Way.OUT, send.message, way)
         for way, messages in ways.items():
             way.send(*messages)
 
@@ -196,6 +220,7 @@ class SipSide:
         try:
             self.desk.happened(event)
         except Exception:  # noqa: BLE001 one bad request hurts one request
+            self.trace.note(fault, self._towards)
             log.failure("event failed")
 
     def _set_alarm(self) -> None:

@@ -9,21 +9,25 @@ from twisted.internet.defer import ensureDeferred
 
 from gateway.config import InsideComponent
 from gateway.errors import AddressError, GatewayError
-from gateway.interfaces import Surroundings
+from gateway.interfaces import Promise, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address
-from gateway.model.envelope import Envelope, Problem
-from gateway.outbox import LinkClosed, Outbox, OutboxLimits
+from gateway.model.envelope import Envelope, Problem, QueryKind
+from gateway.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.component import ComponentStream
 from gateway.protocols.xmpp.stanzas.escaping import escape_address, unescape_address
+from gateway.protocols.xmpp.stanzas.queries import write_query
 from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
+from gateway.signalling import Word
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.link import Link
 from gateway.transport.places import named_target
 from gateway.transport.resolver import LookupFailed
+from plugins.legs.xmpp.confirming import WINDOW, Confirming
 from plugins.legs.xmpp.connection import Connection, link_limits
+from plugins.legs.xmpp.noting import stream
 from plugins.legs.xmpp.outflow import Outflow
 
 log = Log("xmpp.component")
@@ -46,8 +50,15 @@ class ComponentFace:
         self._limits = surroundings.config.limits
         self._metrics = surroundings.metrics
         self.outflow = outflow
-        limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds, self._limits.queue_bytes)
-        self.outbox = Outbox(limits, house.reconsider, house.undeliverable, surroundings.now)
+        limits = OutboxLimits(
+            self._limits.queue_stanzas,
+            self._limits.queue_seconds,
+            self._limits.queue_bytes,
+            surroundings.config.spool.seconds,
+        )
+        self.outbox = Outbox(limits, house.reconsider, house.undeliverable, surroundings.now, house.delivered)
+        self._confirming: Confirming | None = None
+        dialect.ponged = self.ponged
         self.connection: Connection | None = None
         self._trying: Connection | None = None
         self.problem = ""
@@ -94,7 +105,8 @@ class ComponentFace:
             return "the gateway stops"
         stream = ComponentStream(domain=str(self._inside.name), secret=self._inside.secret.text, now=self.clock())
         stream.deadline = self.clock() + self._limits.handshake_seconds
-        connection = self._trying = Connection(self, stream)
+        # A component link has nothing that acknowledges: the next read, which comes once all is safe, is that.
+        connection = self._trying = Connection(self, stream, most_unsafe=1)
         connection.link = Link(self._reactor, sock, connection, link_limits(self._limits))
         connection.link.start()
         connection.flush()
@@ -104,8 +116,14 @@ class ComponentFace:
         self.problem = problem
         self._failures += 1
         log.warn("component refused", host=self._inside.connect.host, detail=GatewayError(problem))
+        self._note(Word.UNREACHED, None)
         self.outbox.failed(Problem.REMOTE_SERVER_TIMEOUT)
         self._call_later()
+
+    def _note(self, word: Word, connection: Connection | None) -> None:
+        link = connection.link if connection is not None else None
+        name = str(self._inside.name)
+        self.dialect.trace.note(stream, self.dialect.side, word, name, sorted(self._domains)[0], link)
 
     def _call_later(self) -> None:
         if self._retry is None and not self._stopping:
@@ -120,24 +138,34 @@ class ComponentFace:
     def authenticated(self, connection: Connection, event: Any) -> None:
         """Takes the component into use."""
         log.info("component connected", domain=str(self._inside.name))
+        self._note(Word.UP, connection)
         self.connection, self.problem, self._failures = connection, "", 0
         if self._mourning is not None and self._mourning.active():
             self._mourning.cancel()
-        self.outbox.opened(self._transmit)
+        self._confirming = Confirming(
+            connection,
+            self.outbox,
+            self._ping,
+            self._reactor,
+            self._limits.ping_timeout_seconds,
+            self._metrics.spooled("unconfirmed").inc,
+        )
+        self.outbox.opened(self._transmit, WINDOW)
         if self._lost:
             self._lost = False
             for domain in sorted(self._domains):
                 self.house.link_restored("", domain)
 
-    def take(self, connection: Connection, element: Element) -> None:
+    def take(self, connection: Connection, element: Element) -> Promise | None:
         """Takes a stanza that one of our people sends to an escaped outside address."""
         sender, recipient = element.attributes.get("from", ""), element.attributes.get("to", "")
         try:
             who = Address.parse(sender)
             if who.domain not in self._domains:
                 self.dialect.refuse(sender, recipient, element, Problem.FORBIDDEN)
-                return
-            self.dialect.take(who, self._outside(recipient), element)
+                return None
+            promise: Promise | None = self.dialect.take(who, self._outside(recipient), element)
+            return promise
         except AddressError:
             self._metrics.parser_rejects("xmpp", "improper-addressing").inc()
             self.dialect.refuse(sender, recipient, element, Problem.ITEM_NOT_FOUND)
@@ -145,6 +173,7 @@ class ComponentFace:
             log.failure("stanza failed")
             self._metrics.errors().inc()
             self.dialect.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
+        return None
 
     def _outside(self, recipient: str) -> Address:
         """Gives the contact behind an escaped address; raises AddressError when it hides no person."""
@@ -159,10 +188,33 @@ class ComponentFace:
     def _escaped(self, address: Address) -> str:
         return str(address) if address.domain == self._inside.name else escape_address(address, self._inside.name)
 
+    def _ping(self, mark: str) -> None:
+        with suppress(LinkClosed):
+            self._send(write_query(QueryKind.PING, mark, self._inside.name, sorted(self._domains)[0]))
+
+    def ponged(self, local: str, remote: str, mark: str) -> None:
+        """Takes note that the server has answered a ping."""
+        if self._confirming is not None:
+            self._confirming.ponged(mark)
+
+    def acknowledged(self, connection: Connection, count: int) -> None:
+        """A component link does not count (XEP-0114)."""
+
+    def drained(self, connection: Connection) -> None:
+        """Goes on, since the server has read what waited for it."""
+        self.outbox.drained()
+
     def _transmit(self, envelope: Envelope) -> None:
-        text = self.dialect.write(envelope, self._escaped(envelope.sender), envelope.recipient)
+        if self.connection is not None and self.connection.choked:
+            self.connection.link.drained = self.connection.drained
+            raise Choked
+        text = self.dialect.written(envelope, self._escaped(envelope.sender), envelope.recipient)
         if text:
             self._send(text)
+            if envelope.ticket is not None and self._confirming is not None:
+                self._confirming.sent()
+        elif envelope.ticket is not None:
+            raise Unsendable(Problem.NOT_ACCEPTABLE)
 
     def _send(self, text: str) -> None:
         if self.connection is None:
@@ -180,9 +232,15 @@ class ComponentFace:
         if connection is not self._trying:
             return
         self._trying = self.connection = None
+        if self._confirming is not None:
+            self._confirming.close()
+            self._confirming = None
+        if connection.settled_close:
+            self.outbox.confirmed(self.outbox.unconfirmed)
         self.outbox.closed()
         if connection.stream.deadline is None and not self._stopping:
             log.warn("component lost", detail=GatewayError(connection.reason))
+            self._note(Word.DOWN, connection)
             self._lost = True
             self._mourning = self._reactor.callLater(self._limits.presence_seconds, self._mourned)
             self._call_later()
@@ -203,6 +261,8 @@ class ComponentFace:
     def tick(self) -> None:
         """Looks after the connection and the queue."""
         self.outbox.expire()
+        if self._confirming is not None:
+            self._confirming.look(self.clock())
         if self._trying is not None and self._trying.stream.expired(self.clock()):
             self._trying.end(StreamError("connection-timeout"))
             self._trying.link.close()

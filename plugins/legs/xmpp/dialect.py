@@ -7,8 +7,10 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from gateway.guarding import OutputGuard
+from gateway.interfaces import UNTRACED, Promise, Trace
 from gateway.model.address import Address
-from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.form import Form
 from gateway.model.message import Message
 from gateway.model.presence import Field, Presence, PresenceDocument
@@ -23,6 +25,8 @@ from gateway.protocols.xmpp.stanzas.presences import PresenceReading, ReadPresen
 from gateway.protocols.xmpp.stanzas.published import PublishedEvent
 from gateway.protocols.xmpp.stanzas.queries import Result, read_query, write_query
 from plugins.legs.xmpp.client_kinds import ClientKinds
+from plugins.legs.xmpp.guarded import StanzaGuard
+from plugins.legs.xmpp.noting import heard, refused, said
 from plugins.legs.xmpp.outward import OutwardPresence
 
 GATEWAY_DISCO = Disco(
@@ -49,34 +53,58 @@ class Dialect:
         self.say = say
         self.metrics = metrics
         self._reading = PresenceReading()
-        self.ponged: Callable[[str, str], None] = _nobody_asked
+        self.ponged: Callable[[str, str, str], None] = _nobody_asked
+        """Is told of the answer to a ping of ours: the local domain, the remote one, and the ping's id."""
+        self.trace: Trace = UNTRACED
         self.shown: Callable[[Address], str] = str
         """Gives an address of the other side as this side knows it."""
 
-    def take(self, sender: Address, recipient: Address, element: Element) -> None:
-        """Takes one stanza between two addresses that the stream has proven."""
+    def take(self, sender: Address, recipient: Address, element: Element) -> Promise | None:
+        """Takes one stanza between two addresses that the stream has proven; a promise when it is not yet safe here."""
+        if self.trace.on:
+            self.trace.note(heard, self.side, sender, recipient, element)
         name = element.name
         if name == "message":
-            self._message(sender, recipient, element)
-        elif name == "presence":
+            return self._message(sender, recipient, element)
+        if name == "presence":
             self._presence(sender, recipient, element)
         else:
             self._iq(sender, recipient, element)
+        return None
+
+    def count(self, content: Content) -> int:
+        """Gives how many stanzas `write` has just made of something."""
+        return 1
+
+    def written(self, envelope: Envelope, sender: str, recipient: str) -> str:
+        """Gives the stanzas that carry an envelope to this side, now that they leave; '' where there are none."""
+        text = self.write(envelope, sender, recipient)
+        if text and self.trace.on:
+            self.trace.note(said, self.side, envelope, sender, recipient)
+        return text
+
+    def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
+        """Gives the stanzas that carry an envelope to this side."""
+        raise NotImplementedError
 
     def refuse(self, sender: str, recipient: str, element: Element, problem: Problem) -> None:
         """Answers a stanza that cannot be taken at all."""
+        if self.trace.on:
+            self.trace.note(refused, self.side, sender, recipient, problem)
         bounce = bounce_of(element, problem)
         if bounce is not None:
             self._back(sender, recipient, write_bounce(bounce, recipient, sender))
 
-    def _message(self, sender: Address, recipient: Address, element: Element) -> None:
+    def _message(self, sender: Address, recipient: Address, element: Element) -> Promise | None:
         content = read_message(element, self.now())
         if isinstance(content, PublishedEvent):
             self._published(sender, content)
         elif recipient.local:
-            self.house.receive(Envelope(sender, recipient, content, self.side))
+            promise: Promise | None = self.house.receive(Envelope(sender, recipient, content, self.side))
+            return promise
         else:
             self.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
+        return None
 
     def _presence(self, sender: Address, recipient: Address, element: Element) -> None:
         content = self._reading.read(element, self.now())
@@ -119,7 +147,7 @@ class Dialect:
     def _answered(self, sender: Address, recipient: Address, content: Result | Bounce) -> bool:
         """Says whether an answer was for the leg itself; its own pings go from domain to domain."""
         if not recipient.local:
-            self.ponged(recipient.domain, sender.domain)
+            self.ponged(recipient.domain, sender.domain, content.id)
         return not recipient.local
 
     def _answer(self, sender: Address, recipient: Address, content: Result | Bounce) -> None:
@@ -140,15 +168,35 @@ class OutsideDialect(Dialect):
     def __init__(self, house: Any, now: Callable[[], float], say: Send, metrics: Any) -> None:
         super().__init__(house, now, say, metrics)
         self._presence_out = OutwardPresence()
+        self._stanzas = 1
+        self._guard = StanzaGuard(house, OutputGuard("xmpp", metrics))
 
     def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
-        """Gives the stanzas that carry an envelope to a partner; '' when there is nothing to say."""
+        """Gives the stanzas that carry an envelope to a partner, if the guard lets them; '' for nothing to say."""
+        text = self.written(envelope, sender, recipient)
+        if not text:
+            return ""
+        passed = self._guard.passed(envelope, text, sender, recipient)
+        whole = passed is text and isinstance(envelope.content, Presence)
+        self._stanzas = self._presence_out.count if whole else 1
+        return passed
+
+    def may_say(self, text: str, local: str, remote: str) -> bool:
+        """Says whether an answer that needs no policy may go to a partner."""
+        return self._guard.says(text, local, remote)
+
+    def written(self, envelope: Envelope, sender: str, recipient: str) -> str:
+        """Gives the stanzas as the guard gets them."""
         content = envelope.content
         if isinstance(content, Message):
             return write_message(content, sender, recipient)
         if isinstance(content, Presence):
             return self._presence_out.write(content, sender, recipient)
         return _write_other(content, sender, recipient, self.now())
+
+    def count(self, content: Content) -> int:
+        """Gives how many stanzas `write` has just made of something."""
+        return self._stanzas
 
 
 class InsideDialect(Dialect):
@@ -174,6 +222,10 @@ class InsideDialect(Dialect):
             caps = CAPS_FOR_CONTACTS if content.document.available else None
             return write_presence(content.document, sender, recipient, caps=caps, priority=content.priority)
         return _write_other(content, sender, recipient, self.now())
+
+    def written(self, envelope: Envelope, sender: str, recipient: str) -> str:
+        """Gives the same: no guard stands before the inside."""
+        return self.write(envelope, sender, recipient)
 
     def ask(self, person: Address, contact: Address, kind: QueryKind) -> "Deferred[PresenceDocument | None]":
         """Asks the inside server about a person in a contact's name; None when nothing comes in time."""
@@ -237,7 +289,7 @@ class InsideDialect(Dialect):
             super()._question(sender, recipient, query)
 
 
-def _nobody_asked(local: str, remote: str) -> None:
+def _nobody_asked(local: str, remote: str, number: str) -> None:
     """Is where the answer to a ping goes while no face has asked to be told."""
 
 

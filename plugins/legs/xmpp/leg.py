@@ -20,6 +20,7 @@ from plugins.legs.xmpp.component_face import ComponentFace
 from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
 from plugins.legs.xmpp.examination import examine
 from plugins.legs.xmpp.hosts import InsideHost, OutsideHost
+from plugins.legs.xmpp.noting import answered
 from plugins.legs.xmpp.outflow import Outflow
 from plugins.legs.xmpp.outward import CARRIED
 from plugins.legs.xmpp.server_face import ServerFace
@@ -54,11 +55,15 @@ class XmppLeg:
         self._tick.clock = self._reactor
         house, now, metrics = surroundings.house, surroundings.now, surroundings.metrics
         self._outside_host = OutsideHost(config, self._resolvers.of, now)
-        outside = OutsideDialect(house, now, self._say_outside, metrics)
+        self._outside_dialect = outside = OutsideDialect(house, now, self._say_outside, metrics)
         self.outside = ServerFace("outside", house, self._outside_host, outside, surroundings, self._outflow)
         self._inside_dialect = InsideDialect(house, now, self._say_inside, metrics, self._reactor)
         self._inside_dialect.bot = surroundings.config.bot.address
         self.inside = self._inside_face(config)
+        self._trace = outside.trace = self._inside_dialect.trace = surroundings.trace
+        for face in self._faces:
+            if isinstance(face, ServerFace):
+                face.tally.trace = surroundings.trace
 
     def _inside_face(self, config: Config) -> ServerFace | ComponentFace | None:
         """Gives the face to our own server, or None when that server speaks another protocol."""
@@ -98,7 +103,7 @@ class XmppLeg:
     def preview(self, envelope: Envelope) -> str:
         """Gives the stanzas that a partner would get."""
         dialect = self.outside.dialect if envelope.side is Side.INTERNAL else self._inside_dialect
-        return str(dialect.write(envelope, envelope.sender, envelope.recipient))
+        return str(dialect.written(envelope, envelope.sender, envelope.recipient))
 
     def question(self, kind: QueryKind) -> object:
         """Gives the form in which a client asks a question of this kind."""
@@ -178,9 +183,15 @@ class XmppLeg:
         self._surroundings.metrics.dns_seconds(outcome).observe(seconds)
 
     def _say_outside(self, local: str, remote: str, text: str) -> None:
+        if not self._outside_dialect.may_say(text, local, remote):
+            return
+        if self._trace.on:
+            self._trace.note(answered, Side.EXTERNAL, local, remote, text)
         self.outside.say(local, remote, text)
 
     def _say_inside(self, local: str, remote: str, text: str) -> None:
+        if self._trace.on:
+            self._trace.note(answered, Side.INTERNAL, local, remote, text)
         if self.inside is not None:
             self.inside.say(local, remote, text)
 

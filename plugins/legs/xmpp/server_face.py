@@ -1,6 +1,5 @@
 """All streams towards one side: who may call, whom to call, one way out for each pair of domains."""
 
-import random
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,25 +7,26 @@ from functools import partial
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 
 from gateway.errors import AddressError, GatewayError
-from gateway.interfaces import Surroundings
+from gateway.interfaces import Promise, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address, ascii_domain
-from gateway.model.envelope import Envelope, Problem
-from gateway.outbox import LinkClosed, Outbox, OutboxLimits
+from gateway.model.envelope import Envelope, Problem, QueryKind
+from gateway.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret
 from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, Limits
 from gateway.protocols.xmpp.receiving import ReceivingStream
+from gateway.protocols.xmpp.stanzas.queries import write_query
 from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
-from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.link import Link
-from gateway.transport.resolver import LookupFailed, Target
+from plugins.legs.xmpp.calling import Caller
+from plugins.legs.xmpp.confirming import WINDOW, Confirming
 from plugins.legs.xmpp.connection import Connection, link_limits
 from plugins.legs.xmpp.hosts import SideHost
 from plugins.legs.xmpp.lane import Lane, domain_of
@@ -43,8 +43,6 @@ CLOSE_SECONDS = 10.0
 """How long a peer may take to close its side of a stream (RFC 6120 section 4.4)."""
 SMALL = 2500
 """Characters of a stanza that every peer takes: 10 000 bytes at the least (RFC 6120 section 13.12)."""
-MOST_REDIRECTS = 2
-ALPN = ("xmpp-server",)
 NOT_FOUND = Problem.REMOTE_SERVER_NOT_FOUND
 
 
@@ -64,14 +62,16 @@ class ServerFace:
         self.reactor = surroundings.reactor
         self.now = surroundings.now
         self._metrics = surroundings.metrics
-        self._limits = surroundings.config.limits
-        self._stanza_limits = _stanza_limits(self._limits.stanza_bytes)
-        self._secret = DialbackSecret(surroundings.secret(f"dialback-{name}"))
+        self.limits = surroundings.config.limits
+        self._bounds = outbox_limits(surroundings.config)
+        self.stanza_limits = _stanza_limits(self.limits.stanza_bytes)
+        self.secret = DialbackSecret(surroundings.secret(f"dialback-{name}"))
         self.connections: set[Connection] = set()
         self.lanes: dict[tuple[str, str], Lane] = {}
+        self._caller = Caller(self)
         self._verifier = Verifier(self)
-        self._pulse = Pulse(self, self._limits, self._metrics)
-        self._tally = Tally(host, self._metrics, self.now, name == "outside")
+        self._pulse = Pulse(self, self.limits, self._metrics)
+        self.tally = Tally(host, self._metrics, self.now, name == "outside")
         self.stopping = False
 
     # -- out ------------------------------------------------------------------------------------------------------
@@ -99,86 +99,21 @@ class ServerFace:
         """Gives the way out for a pair of domains."""
         found = self.lanes.get((local, remote))
         if found is None:
-            limits = OutboxLimits(self._limits.queue_stanzas, self._limits.queue_seconds, self._limits.queue_bytes)
-            outbox = Outbox(limits, self.house.reconsider, self.house.undeliverable, self.now)
+            outbox = Outbox(
+                self._bounds, self.house.reconsider, self.house.undeliverable, self.now, self.house.delivered
+            )
             found = self.lanes[(local, remote)] = Lane(local, remote, self.host.partner(local, remote), outbox)
         return found
 
     def call(self, lane: Lane) -> None:
         """Begins to connect, unless that is under way, or it is too early to try again."""
-        if not (lane.connecting or lane.retry or lane.connection or self.stopping):
-            lane.connecting = True
-            ensureDeferred(self._call(lane))
-
-    async def _call(self, lane: Lane) -> None:
-        problem = Problem.REMOTE_SERVER_TIMEOUT
-        try:
-            targets = await self.host.targets(lane.local, lane.remote)
-            redirects = MOST_REDIRECTS
-            lane.problem = "no address is known"
-            while targets:
-                lane.problem, other_host = await self._try(lane, targets.pop(0))
-                if not lane.problem:
-                    lane.connecting = False
-                    return
-                if other_host and redirects:
-                    redirects -= 1
-                    targets = await self.host.elsewhere(lane.remote, other_host) + targets
-        except LookupFailed as failure:
-            lane.problem, problem = str(failure), NOT_FOUND
-        except Exception:  # noqa: BLE001 whatever happened, the lane must not stay in the state of connecting
-            log.failure("call failed")
-            lane.problem = "an error in the gateway"
-        lane.connecting = False
-        self._failed(lane, problem)
-
-    async def _try(self, lane: Lane, target: Target) -> tuple[str, str]:
-        """Connects to one target; gives '' when the pair is authenticated there, else why not, and where to go then."""
-        try:
-            sock, _, _ = await connect(self.reactor, [target], self._limits.connect_seconds)
-        except ConnectFailed as failure:
-            return str(failure), ""
-        if lane.connection is not None or self.stopping:
-            sock.close()
-            return "", ""
-        connection = self.initiate(sock, lane.local, lane.remote, target.direct_tls)
-        return await connection.ready, connection.other_host
+        self._caller.call(lane)
 
     def initiate(
         self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
     ) -> Connection:
         """Begins a stream on a connected socket; its `ready` tells the outcome."""
-        make = partial(
-            InitiatingStream,
-            host=self.host,
-            secret=self._secret,
-            local=local,
-            remote=remote,
-            verify_only=verify,
-            limits_after=self._stanza_limits,
-        )
-        connection = self._joined(sock, make(now=self.clock()))
-        if direct_tls:
-            connection.stream.take_output()
-            connection.start_tls(self.host.client(local, remote), False, ascii_domain(remote), ALPN)
-        else:
-            connection.flush()
-        return connection
-
-    def _failed(self, lane: Lane, problem: Problem) -> None:
-        lane.failures += 1
-        seconds = lane.delay(self._limits.retry_seconds, self._limits.retry_max_seconds, random.random())
-        log.warn("link failed", side=self.name, domain=lane.local, peer=lane.remote, detail=GatewayError(lane.problem))
-        self._tally.failed(lane, problem)
-        lane.retry = self.reactor.callLater(seconds, self._again, lane)
-        lane.outbox.failed(problem)
-        if lane.failures == 1:
-            self._mourn(lane)
-
-    def _again(self, lane: Lane) -> None:
-        lane.retry = None
-        if lane.wanted:
-            self.call(lane)
+        return self._caller.initiate(sock, local, remote, direct_tls, verify)
 
     # -- in -------------------------------------------------------------------------------------------------------
 
@@ -186,26 +121,27 @@ class ServerFace:
         """Takes a connection that a server has opened."""
         stream = ReceivingStream(
             host=self.host,
-            secret=self._secret,
+            secret=self.secret,
             now=self.clock(),
-            limits_after=self._stanza_limits,
-            idle_seconds=int(self._limits.idle_seconds),
+            limits_after=self.stanza_limits,
+            idle_seconds=int(self.limits.idle_seconds),
         )
-        connection = self._joined(sock, stream)
+        connection = self.joined(sock, stream)
         connection.place, connection.release = peer[0], release
         if direct_tls:
             connection.start_tls(self.host.server(None, None), True)
 
-    def _joined(self, sock: socket.socket, stream: Any) -> Connection:
+    def joined(self, sock: socket.socket, stream: Any) -> Connection:
+        """Joins a stream to a connected socket."""
         connection = Connection(self, stream)
-        connection.link = Link(self.reactor, sock, connection, link_limits(self._limits))
+        connection.link = Link(self.reactor, sock, connection, link_limits(self.limits))
         connection.heard_at = connection.used_at = self.clock()
-        stream.deadline = self.clock() + self._limits.handshake_seconds
+        stream.deadline = self.clock() + self.limits.handshake_seconds
         self.connections.add(connection)
         connection.link.start()
         return connection
 
-    def take(self, connection: Connection, element: Element) -> None:
+    def take(self, connection: Connection, element: Element) -> Promise | None:
         """Takes a stanza whose domains the stream has proven."""
         attributes = element.attributes
         sender, recipient = attributes["from"], attributes["to"]
@@ -213,7 +149,8 @@ class ServerFace:
         if connection.stream.lang:
             attributes.setdefault("xml:lang", connection.stream.lang)
         try:
-            self.dialect.take(Address.parse(sender), Address.parse(recipient), element)
+            promise: Promise | None = self.dialect.take(Address.parse(sender), Address.parse(recipient), element)
+            return promise
         except AddressError:
             self._metrics.parser_rejects("xmpp", "improper-addressing").inc()
             self.dialect.refuse(sender, recipient, element, Problem.JID_MALFORMED)
@@ -221,6 +158,7 @@ class ServerFace:
             log.failure("stanza failed")
             self._metrics.errors().inc()
             self.dialect.refuse(sender, recipient, element, Problem.SERVICE_UNAVAILABLE)
+        return None
 
     # -- what connections tell ---------------------------------------------------------------------------------------
 
@@ -237,37 +175,69 @@ class ServerFace:
         """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""
         log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=event.method)
         lane = self.lane(event.local, event.remote)
-        meeting = self._tally.opened(lane, connection, event.method)
+        meeting = self.tally.opened(lane, connection, event.method)
         connection.method = event.method
         if meeting is not None:
             self.house.met(meeting)
         if lane.connection is None and connection.stream.may_send(event.local, event.remote):
             self._opened(lane, connection)
-        elif lane.broken:
+        elif lane.connection is None and (lane.broken or lane.wanted):
+            # who calls us is there: he need not wait for the next attempt
+            if lane.retry is not None and lane.retry.active():
+                lane.retry.cancel()
+            lane.retry = None
             self.call(lane)
 
     def _opened(self, lane: Lane, connection: Connection) -> None:
-        lane.connection, lane.failures, lane.problem = connection, 0, ""
+        lane.connection, lane.failures, lane.problem, lane.failed_at = connection, 0, "", None
         lane.stop()
         lane.opened_at = self.now()
-        lane.outbox.opened(partial(self._transmit, connection))
+        lane.confirming = self._confirming(lane, connection)
+        lane.outbox.opened(partial(self._transmit, lane, connection), WINDOW)
         for text in lane.take_texts():
             self.say(lane.local, lane.remote, text)
         if lane.broken:
             self.house.link_restored(lane.local, lane.remote)
         lane.broken = False
 
-    def _transmit(self, connection: Connection, envelope: Envelope) -> None:
-        text = self.dialect.write(envelope, envelope.sender, envelope.recipient)
-        if len(text) > SMALL and not _fits(text, connection):
-            self.house.undeliverable(envelope, Problem.POLICY_VIOLATION)
-        elif text:
-            self._send(connection, text)
+    def _confirming(self, lane: Lane, connection: Connection) -> Confirming:
+        def ping(mark: str) -> None:
+            with suppress(LinkClosed):
+                self._send(connection, write_query(QueryKind.PING, mark, lane.local, lane.remote))
 
-    def _send(self, connection: Connection, text: str) -> None:
+        unconfirmed = self._metrics.spooled("unconfirmed").inc
+        return Confirming(connection, lane.outbox, ping, self.reactor, self.limits.ping_timeout_seconds, unconfirmed)
+
+    def _transmit(self, lane: Lane, connection: Connection, envelope: Envelope) -> None:
+        if connection.choked:
+            connection.link.drained = connection.drained
+            raise Choked
+        text = self.dialect.written(envelope, envelope.sender, envelope.recipient)
+        if len(text) > SMALL and not _fits(text, connection):
+            raise Unsendable(Problem.POLICY_VIOLATION)
+        if text:
+            self._send(connection, text, self.dialect.count(envelope.content))
+            if envelope.ticket is not None and lane.confirming is not None:
+                lane.confirming.sent()
+        elif envelope.ticket is not None:
+            raise Unsendable(Problem.NOT_ACCEPTABLE)
+
+    def acknowledged(self, connection: Connection, count: int) -> None:
+        """Takes note that a peer has so many of our stanzas."""
+        for lane in self._lanes_of(connection):
+            if lane.connection is connection and lane.confirming is not None:
+                lane.confirming.acknowledged(count)
+
+    def drained(self, connection: Connection) -> None:
+        """Lets the lanes of a connection that was full go on."""
+        for lane in list(self._lanes_of(connection)):
+            if lane.connection is connection:
+                lane.outbox.drained()
+
+    def _send(self, connection: Connection, text: str, count: int = 1) -> None:
         connection.used_at = self.clock()
         try:
-            connection.stream.send(text)
+            connection.stream.send(text, count)
         except NotAuthenticated:
             self._detach(connection)
             raise LinkClosed from None
@@ -286,7 +256,7 @@ class ServerFace:
         self.connections.discard(connection)
         self.outflow.forget(connection)
         self._verifier.forget(connection)
-        self._tally.ended(connection)
+        self.tally.ended(connection)
         stream = connection.stream
         log.info(
             "link down",
@@ -298,7 +268,7 @@ class ServerFace:
         self._detach(connection)
         for lane in self._lanes_of(connection):
             if not (connection.clean or self.stopping):
-                self._mourn(lane)
+                self.mourn(lane)
             if len(lane.outbox):
                 self.call(lane)
 
@@ -306,7 +276,13 @@ class ServerFace:
         """Takes a connection that carries nothing any more out of use; it may yet finish what it is saying."""
         for lane in self._lanes_of(connection):
             if lane.connection is connection:
-                lane.connection = lane.opened_at = None
+                complete = lane.confirming is not None and lane.confirming.complete
+                lane.lost_at = self.clock() if complete else None
+                if lane.confirming is not None:
+                    lane.confirming.close()
+                lane.connection = lane.opened_at = lane.confirming = None
+                if connection.settled_close:
+                    lane.outbox.confirmed(lane.outbox.unconfirmed)
                 lane.outbox.closed()
 
     def _lanes_of(self, connection: Connection) -> Iterator[Lane]:
@@ -318,10 +294,11 @@ class ServerFace:
             pairs.add((stream.local, stream.remote))
         return (self.lanes[pair] for pair in pairs if pair in self.lanes)
 
-    def _mourn(self, lane: Lane) -> None:
+    def mourn(self, lane: Lane) -> None:
+        """Calls a domain again whose link is lost; if that does not help in time, it is told that its people are gone."""
         lane.broken = True
         if lane.mourning is None and lane.connection is None:
-            lane.mourning = self.reactor.callLater(self._limits.presence_seconds, self._mourned, lane)
+            lane.mourning = self.reactor.callLater(self.limits.presence_seconds, self._mourned, lane)
             self.call(lane)
 
     def _mourned(self, lane: Lane) -> None:
@@ -336,9 +313,11 @@ class ServerFace:
         now = self.clock()
         for connection in list(self.connections):
             self._look_after(connection, now)
-        self._tally.measure(self.lanes.values(), self.connections, now)
+        self.tally.measure(self.lanes.values(), self.connections, now)
         for lane in list(self.lanes.values()):
             lane.outbox.expire()
+            if lane.connection is not None and lane.confirming is not None:
+                lane.confirming.look(now)
             if lane.connection is not None:
                 self._pulse.feel(lane, lane.connection, now)
             elif lane.spent:
@@ -353,7 +332,7 @@ class ServerFace:
             connection.link.close()
         elif connection.proof_ends < self.now():
             connection.end(StreamError("reset", "the certificate has expired"))
-        elif stream.deadline is None and now - connection.used_at > self._limits.idle_seconds:
+        elif stream.deadline is None and now - connection.used_at > self.limits.idle_seconds:
             connection.end()
         elif now - connection.heard_at > SLEEPY_SECONDS:
             stream.hibernate()
@@ -362,9 +341,11 @@ class ServerFace:
         """Pings a domain and fires when it answers; connects first if need be."""
         return self._pulse.ping(local, remote)
 
-    def ponged(self, local: str, remote: str) -> None:
+    def ponged(self, local: str, remote: str, mark: str) -> None:
         """Takes note that a domain has answered a ping."""
-        self._pulse.ponged(local, remote, self.lanes.get((local, remote)))
+        lane = self.lanes.get((local, remote))
+        if lane is None or lane.confirming is None or not lane.confirming.ponged(mark):
+            self._pulse.ponged(local, remote, lane)
 
     def policy_changed(self) -> None:
         """Closes the streams of pairs that are no longer to be connected, and forgets what waits for them."""
@@ -385,6 +366,12 @@ class ServerFace:
             lane.stop()
         for connection in list(self.connections):
             connection.end()
+
+
+def outbox_limits(config: Any) -> OutboxLimits:
+    """Gives the bounds of an outbox as the configuration sets them."""
+    limits = config.limits
+    return OutboxLimits(limits.queue_stanzas, limits.queue_seconds, limits.queue_bytes, config.spool.seconds)
 
 
 def _fits(text: str, connection: Connection) -> bool:

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gateway.interfaces import Meeting
-from gateway.model.envelope import Problem
+from gateway.interfaces import UNTRACED, Meeting, Trace
+from gateway.model.envelope import Problem, Side
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.server_stream import ServerStream
+from gateway.signalling import Word
 from gateway.transport.certificate import PeerCertificate
 from plugins.legs.xmpp.connection import Connection
 from plugins.legs.xmpp.hosts import SideHost
 from plugins.legs.xmpp.lane import Lane
+from plugins.legs.xmpp.noting import stream
 
 
 class Tally:
@@ -22,11 +24,13 @@ class Tally:
         self._now = now
         self._outside = outside
         """On the inside the peer is our own server: what it shows is nothing that a partner has shown."""
+        self.trace: Trace = UNTRACED
 
     def opened(self, lane: Lane, connection: Connection, method: str) -> Meeting | None:
         """Counts a pair that is proven, TLS and the certificate with the first of a connection; gives what was met."""
         if not connection.method:
             self._secured(connection)
+        self.trace.note(stream, self._side, Word.UP, lane.local, lane.remote, connection.link)
         direction = "out" if isinstance(connection.stream, InitiatingStream) else "in"
         self._metrics.auth(lane.partner, "xmpp", direction, method.upper(), "ok").inc()
         self._metrics.link_events(lane.partner, "xmpp", "opened", "").inc()
@@ -50,16 +54,18 @@ class Tally:
         """Counts a call that reached nobody."""
         reason = "dns" if problem is Problem.REMOTE_SERVER_NOT_FOUND else "refused"
         self._metrics.link_events(lane.partner, "xmpp", "failed", reason).inc()
+        self.trace.note(stream, self._side, Word.UNREACHED, lane.local, lane.remote, None, problem)
 
     def ended(self, connection: Connection) -> None:
         """Counts what kept a connection from being proven: TLS that failed, or a key that is not the pinned one."""
-        stream = connection.stream
+        over = connection.stream
+        self.trace.note(stream, self._side, Word.DOWN, over.local or "", over.remote or "", connection.link)
         if connection.securing:
-            self._metrics.tls_failures("out" if isinstance(stream, InitiatingStream) else "in").inc()
+            self._metrics.tls_failures("out" if isinstance(over, InitiatingStream) else "in").inc()
         certificate = _certificate(connection)
-        if connection.method or certificate is None or not stream.remote:
+        if connection.method or certificate is None or not over.remote:
             return
-        if self._host.mispinned(certificate, stream.remote):
+        if self._host.mispinned(certificate, over.remote):
             self._metrics.pin_mismatch(self._peer(connection)).inc()
 
     def measure(self, lanes: Iterable[Lane], connections: Iterable[Connection], clock: float) -> None:
@@ -74,6 +80,10 @@ class Tally:
                 used[peer] = max(used.get(peer, connection.used_at), connection.used_at)
         for peer, moment in used.items():
             self._metrics.last_success(peer).set(self._now() - (clock - moment))
+
+    @property
+    def _side(self) -> Side:
+        return Side.EXTERNAL if self._outside else Side.INTERNAL
 
     def _secured(self, connection: Connection) -> None:
         link, certificate, peer = connection.link, _certificate(connection), self._peer(connection)
