@@ -5,8 +5,9 @@ from typing import Any
 
 from attrs import evolve
 
+from gateway.guarding import Entitled, entitled
 from gateway.inquiry import Inquiries
-from gateway.interfaces import Leg, Meeting
+from gateway.interfaces import Leg, Meeting, Promise
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.address import Address
@@ -66,24 +67,29 @@ class House:
         self.roster = Roster(self.relay, pairs, self.presence, states, now, most_subscriptions)
         self.inquiries = Inquiries(self.relay, self.presence, self._ask, now)
 
-    def receive(self, envelope: Envelope) -> None:
-        """Takes what came from a peer that proved the sender's domain."""
+    def receive(self, envelope: Envelope) -> Promise | None:
+        """Takes what came from a peer that proved the sender's domain.
+
+        Gives a promise when it is not in safe hands yet; if that is broken, the sender has been told.
+        """
         if self._closed:
-            return
+            return None
         pair = self.relay.pair_of(envelope)
         content = envelope.content
         if envelope.side is Side.EXTERNAL and not self._within_rate(envelope, pair):
-            return
+            return None
         if isinstance(content, Message):
             if envelope.side is Side.INTERNAL and envelope.sender.resource:
                 pair.endpoint = envelope.sender
             if content.notice and envelope.side is Side.INTERNAL:
                 # Only a gateway gives notice: a client that says so is not believed.
                 envelope = evolve(envelope, content=evolve(content, notice=False))
-            passed = self.relay.pass_on(envelope, pair).decision is Decision.DELIVER
+            verdict, safe = self.relay.carry(envelope, pair)
+            passed = verdict.decision is Decision.DELIVER
             if passed and pair.facts.partner and pair.facts.partner.counts_words:
                 self.pairs.spoken(pair, envelope.side)
-        elif isinstance(content, Presence):
+            return safe
+        if isinstance(content, Presence):
             self._presence(envelope, content, pair)
         elif isinstance(content, Subscription):
             self.roster.receive(envelope, content, pair)
@@ -92,7 +98,8 @@ class House:
         elif isinstance(content, Answer):
             self.inquiries.answered(envelope, content, content.query.id)
         else:
-            self._bounce(envelope, content, pair)
+            return self._bounce(envelope, content, pair)
+        return None
 
     def published(self, person: Address, values: Mapping[Field, Any]) -> None:
         """Takes published information that the inside server announces; None withdraws a field."""
@@ -128,13 +135,26 @@ class House:
             return envelope
         verdict = self.relay.judge(envelope, pair)
         if verdict.decision is Decision.DELIVER and verdict.content is not None:
-            return Envelope(envelope.sender, envelope.recipient, verdict.content, envelope.side)
+            return evolve(envelope, content=verdict.content)
         self.relay.record(envelope, pair, verdict)
         self.undeliverable(envelope, verdict.problem or Problem.SERVICE_UNAVAILABLE)
         return None
 
+    def delivered(self, envelope: Envelope) -> None:
+        """Takes note that the other side has confirmed an envelope."""
+        if envelope.ticket is not None and self.relay.spool is not None:
+            self.relay.spool.delivered(envelope.ticket)
+
+    def postponed(self, envelope: Envelope) -> None:
+        """Takes back an envelope that could not be delivered now: it comes again."""
+        if envelope.ticket is not None and self.relay.spool is not None:
+            self.relay.spool.postponed(envelope.ticket)
+
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""
+        spool = self.relay.spool
+        if envelope.ticket is not None and spool is not None and not spool.done(envelope.ticket):
+            return  # it has come to its end before
         pair = self.relay.pair_of(envelope)
         content = envelope.content
         if self.relay.notices is not None and self.relay.notices.failed(envelope, pair):
@@ -150,7 +170,7 @@ class House:
             return
         if envelope.side is Side.INTERNAL:
             sender = pair.endpoint if pair.endpoint and isinstance(envelope.content, Message) else pair.person
-            envelope = Envelope(sender, envelope.recipient, envelope.content, envelope.side)
+            envelope = evolve(envelope, sender=sender)
         self.relay.refuse(envelope, problem)
 
     def met(self, meeting: Meeting) -> None:
@@ -198,6 +218,11 @@ class House:
         if watcher.bare == pair.person:
             return state.person_watches or state.answer_waits
         return state.contact_watches or state.request_waits
+
+    def entitled(self, person: Address, contact: Address, answers: bool) -> Entitled:
+        """Says what may be sent to a contact about, and from, one of our people; `answers` when he has asked."""
+        pair = self.pairs.of(person, contact)
+        return entitled(pair.facts, pair.permission, self.relay.enforced(pair.facts), answers)
 
     def _pair(self, one: Address, other: Address) -> Pair:
         ours = one.domain in self.pairs.rules.domains
@@ -282,12 +307,13 @@ class House:
         elif self.relay.pass_on(envelope, pair).decision is Decision.DELIVER:
             (pair.heard.add if available else pair.heard.discard)(resource)
 
-    def _bounce(self, envelope: Envelope, bounce: Bounce, pair: Pair) -> None:
+    def _bounce(self, envelope: Envelope, bounce: Bounce, pair: Pair) -> Promise | None:
         """An error about presence ends here; one about a question goes to its asker (RFC 6120 section 8.3.1)."""
         if bounce.of == "query":
             self.inquiries.answered(envelope, bounce, bounce.id)
         elif bounce.of == "message" and not (self.relay.notices and self.relay.notices.failed(envelope, pair)):
-            self.relay.pass_on(envelope, pair)
+            return self.relay.carry(envelope, pair)[1]
+        return None
 
     def _unkept(self, envelope: Envelope, pair: Pair) -> None:
         """Takes back what a required tap took and could not keep: it has not left."""

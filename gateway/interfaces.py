@@ -33,6 +33,10 @@ class Leg(Protocol):
     name: str
 
     @property
+    def confirms(self) -> bool:
+        """Says whether it tells of each envelope with a ticket that it is delivered, undeliverable or postponed."""
+
+    @property
     def carries(self) -> frozenset[Field]:
         """Gives the fields that its presence carries; the others it can only give to who asks, if at all."""
 
@@ -161,11 +165,20 @@ class Meeting:
 class House(Protocol):
     """Is what a leg may ask of the house."""
 
-    def receive(self, envelope: Envelope) -> None:
-        """Takes what came from a peer that proved the sender's domain: looks up, authorizes, records, delivers."""
+    def receive(self, envelope: Envelope) -> Promise | None:
+        """Takes what came from a peer that proved the sender's domain: looks up, authorizes, records, delivers.
+
+        Gives a promise when it is not in safe hands yet: a leg whose protocol can acknowledge does so once it is kept.
+        """
 
     def reconsider(self, envelope: Envelope) -> Envelope | None:
         """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
+
+    def delivered(self, envelope: Envelope) -> None:
+        """Takes note that the other side has confirmed an envelope that bears a ticket."""
+
+    def postponed(self, envelope: Envelope) -> None:
+        """Takes back an envelope that bears a ticket and cannot be delivered now; it is handed out again later."""
 
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         """Tells the sender of an envelope, if he waits for an answer, that it cannot be delivered."""

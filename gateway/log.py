@@ -76,7 +76,7 @@ _SHAPES: Mapping[Shape, str] = {
         limit link mechanism modality ns origin outcome plugin policy protocol reason role section setting side signal
         state tap type version
     """,
-    _name: "partner domain domains peer host address path file",
+    _name: "partner domain domains peer host address path place file",
     _number: "bytes count changes failures fds line limit_bytes pid port seconds stanzas uid until age required ok",
     _party: "person contact",
     _detail: "detail",

@@ -1,5 +1,6 @@
 """Documents, facts and strategies that the tests of model and policy share."""
 
+from hashlib import sha1
 from typing import Any
 
 from attrs import evolve
@@ -40,16 +41,16 @@ PLAIN = {
 """Fields whose type has no room for a canary."""
 
 
-def value_of(name: Field) -> Any:
+def value_of(name: Field, canary: str = CANARY) -> Any:
     """Gives a value of the right type that holds the canary and the field's own name wherever it can."""
-    mark = f"{CANARY}:{name.value};"
+    mark = f"{canary}:{name.value};"
     shaped: dict[Field, Any] = {
         Field.ACTIVITY: Activity(mark, mark, mark),
         Field.NOTE: (("en", mark),),
         Field.OUT_OF_OFFICE: (("en", mark),),
         Field.WORKING_HOURS: WorkingHours((0, 4), 480, 1020, mark),
         Field.CAPABILITIES: frozenset({mark}),
-        Field.PHOTO: Photo("image/png", mark.encode(), mark),
+        Field.PHOTO: Photo("image/png", mark.encode(), sha1(mark.encode()).hexdigest()),
         Field.LOCATION: Place({"room": mark}),
         Field.MOOD: Mood(mark, mark),
         Field.ADDRESS_WORK: PostalAddress(mark, mark, mark, mark, mark),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.errors import AddressError
+from gateway.guarding import OutputGuard
 from gateway.log import Log
 from gateway.model.envelope import Bounce, Content, Envelope, Problem, Query, Side
 from gateway.model.message import Message
@@ -20,6 +21,7 @@ from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
 from gateway.protocols.sip.watching import WatcherAsks, WatcherGone
 from plugins.legs.sip import ocs
 from plugins.legs.sip.conversations import Conversations
+from plugins.legs.sip.guarded import SipGuard
 from plugins.legs.sip.heard import Heard
 from plugins.legs.sip.marks import verified
 from plugins.legs.sip.naming import person
@@ -55,6 +57,7 @@ class SipDesk:
         terms: Callable[[str], Terms] = usual,
         secret: bytes = b"",
         publishes: bool = False,
+        guard: OutputGuard | None = None,
     ) -> None:
         self._side = side
         self._house = house
@@ -66,9 +69,10 @@ class SipDesk:
         self._heard = Heard(now)
         self._containers = ocs.Containers(now)
         conversations = Conversations(secret, side is Side.EXTERNAL, now)
-        self._post = Post(side, house, agent, reactor.seconds, now, prefers_sessions, terms, conversations)
+        checked = SipGuard(house, guard) if guard is not None else None
+        self._post = Post(side, house, agent, reactor.seconds, now, prefers_sessions, terms, conversations, checked)
         self._terms = terms
-        self._watchers = Watchers(house, agent, reactor.seconds, now, self._receive, self._asks)
+        self._watchers = Watchers(house, agent, reactor.seconds, now, self._receive, self._asks, checked)
         self._waiting = Waiting(now)
         self._publications = Publications(agent.publisher, reactor.seconds, now) if publishes else None
         agent.subscriber.accept = {**ocs.ACCEPTED, WINFO: (winfo.MEDIA_TYPE,)}

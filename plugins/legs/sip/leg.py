@@ -47,6 +47,7 @@ class SipLeg:
 
     name = "sip"
     carries: frozenset[Field] = IN_PRESENCE | CARRIED | IN_CATEGORIES
+    confirms = False
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings

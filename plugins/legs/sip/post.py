@@ -20,6 +20,7 @@ from gateway.protocols.sip.station import HOP, HOPS
 from gateway.protocols.sip.user_agent import MessageReceived, UserAgent
 from plugins.legs.sip import letters
 from plugins.legs.sip.conversations import Conversations
+from plugins.legs.sip.guarded import SipGuard
 from plugins.legs.sip.letters import Written
 from plugins.legs.sip.marks import verified
 from plugins.legs.sip.naming import person
@@ -50,6 +51,8 @@ class Post:
     """Says whether messages to people of a domain go in sessions."""
     terms: Callable[[str], Terms]
     conversations: Conversations
+    guard: SipGuard | None = None
+    """Reads again what goes to partners; None on the inside."""
     _waiting_for: str | None = None
     """The id of the message that is being decided about."""
     _refusal: Problem | None = None
@@ -92,6 +95,9 @@ class Post:
 
     def _send(self, local: str, remote: str, envelope: Envelope, message: Message, written: Written) -> None:
         now, is_open = self.clock(), self.agent.sessions.is_open(local, remote)
+        if self.guard is not None and not self.guard.passes_letter(envelope, written):
+            self.house.undeliverable(envelope, Problem.POLICY_VIOLATION)
+            return
         fields = written.fields + tuple((HOP, f"{hop.mark};hops={hop.left - 1}") for hop in message.hops)
         hops = min([HOPS, *(hop.left - 1 for hop in message.hops)])
         if is_open or (message.has_text and self.in_sessions(envelope.recipient.domain)):

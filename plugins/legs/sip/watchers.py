@@ -6,7 +6,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from gateway.model.envelope import Content, Envelope
-from gateway.model.presence import OFFLINE, Presence, PresenceDocument
+from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
 from gateway.presence_book import most_reachable
 from gateway.protocols.sip.addressing import uri_text
@@ -16,6 +16,7 @@ from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.user_agent import UserAgent
 from gateway.protocols.sip.watching import NOTHING, Document, WatcherAsks, WatcherGone, WatchState
 from plugins.legs.sip import ocs
+from plugins.legs.sip.guarded import SipGuard
 from plugins.legs.sip.naming import person
 
 FETCH_SECONDS: Final = 2.0
@@ -38,6 +39,8 @@ class Watchers:
     said: Said
     asks: Callable[[str, str, Content, Request], None]
     """The same of what a request asks for."""
+    guard: SipGuard | None = None
+    """Reads again what goes to partners; None on the inside."""
     _shown: dict[tuple[str, str], dict[str, Presence]] = field(factory=dict)
     """What each watcher was told of each presentity, by the presentity's resource."""
     _writer: ocs.Writer = field(factory=ocs.Writer)
@@ -81,6 +84,8 @@ class Watchers:
         if event.package != "presence":
             return
         approved = self.house.watches(person(event.watcher), person(event.presentity))
+        if self.guard is not None:
+            self._shown_still(pair, self.guard.fields(pair))
         if event.first and not event.fetch:
             self._fresh.add(event.key)
         if event.fetch:
@@ -115,6 +120,13 @@ class Watchers:
         ):
             self.said(event.watcher, event.presentity, Presence(OFFLINE))
 
+    def _shown_still(self, pair: tuple[str, str], fields: frozenset[Field]) -> None:
+        """Forgets of what was shown what may not be shown any more: an entry may have ended a moment ago."""
+        shown = self._shown.get(pair, {})
+        for resource, presence in list(shown.items()):
+            if not presence.document.names <= fields:
+                shown[resource] = Presence(presence.document.only(fields), presence.priority)
+
     def written(self, accept: tuple[str, ...], entity: str, document: PresenceDocument) -> Document:
         """Gives what a watcher who reads these types is told of somebody."""
         return self._writer.write(accept, document, entity, self.now())
@@ -126,7 +138,10 @@ class Watchers:
         return list(dict.fromkeys(written))
 
     def _tell(self, key: DialogKey, pair: tuple[str, str], state: WatchState, at_once: bool = False) -> None:
-        document = self.written(self.agent.notifier.accepts(key), pair[0], self._document(pair))
+        shown, accept = self._document(pair), self.agent.notifier.accepts(key)
+        document = self.written(accept, pair[0], shown)
+        if self.guard is not None and not self.guard.passes(pair, document, shown):
+            document = self.written(accept, pair[0], OFFLINE)
         self.agent.notifier.show(key, state, document, self.clock(), at_once=at_once)
 
     def _document(self, pair: tuple[str, str]) -> PresenceDocument:

@@ -173,7 +173,7 @@ class OutsideDialect(Dialect):
 
     def write(self, envelope: Envelope, sender: str, recipient: str) -> str:
         """Gives the stanzas that carry an envelope to a partner, if the guard lets them; '' for nothing to say."""
-        text = self.written(envelope, sender, recipient)
+        text = self.unguarded(envelope, sender, recipient)
         if not text:
             return ""
         passed = self._guard.passed(envelope, text, sender, recipient)
@@ -185,7 +185,7 @@ class OutsideDialect(Dialect):
         """Says whether an answer that needs no policy may go to a partner."""
         return self._guard.says(text, local, remote)
 
-    def written(self, envelope: Envelope, sender: str, recipient: str) -> str:
+    def unguarded(self, envelope: Envelope, sender: str, recipient: str) -> str:
         """Gives the stanzas as the guard gets them."""
         content = envelope.content
         if isinstance(content, Message):
@@ -223,7 +223,7 @@ class InsideDialect(Dialect):
             return write_presence(content.document, sender, recipient, caps=caps, priority=content.priority)
         return _write_other(content, sender, recipient, self.now())
 
-    def written(self, envelope: Envelope, sender: str, recipient: str) -> str:
+    def unguarded(self, envelope: Envelope, sender: str, recipient: str) -> str:
         """Gives the same: no guard stands before the inside."""
         return self.write(envelope, sender, recipient)
 

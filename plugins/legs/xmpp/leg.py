@@ -42,6 +42,7 @@ class XmppLeg:
 
     name = "xmpp"
     carries = CARRIED
+    confirms = True
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
@@ -103,7 +104,7 @@ class XmppLeg:
     def preview(self, envelope: Envelope) -> str:
         """Gives the stanzas that a partner would get."""
         dialect = self.outside.dialect if envelope.side is Side.INTERNAL else self._inside_dialect
-        return str(dialect.written(envelope, envelope.sender, envelope.recipient))
+        return str(dialect.unguarded(envelope, envelope.sender, envelope.recipient))
 
     def question(self, kind: QueryKind) -> object:
         """Gives the form in which a client asks a question of this kind."""

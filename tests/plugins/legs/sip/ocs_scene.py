@@ -6,6 +6,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.task import Clock
 
+from gateway.guarding import OutputGuard
 from gateway.house import House
 from gateway.metrics import Metrics
 from gateway.model.envelope import Envelope, Side
@@ -59,7 +60,10 @@ class End:
 
     def join(self, house: House) -> None:
         self.agent = UserAgent(station(), self)
-        self.desk = SipDesk(self.side, house, self.agent, self.clock, self.clock.seconds, lambda domain: False)
+        guard = OutputGuard("sip", Metrics()) if self.side is Side.EXTERNAL else None
+        self.desk = SipDesk(
+            self.side, house, self.agent, self.clock, self.clock.seconds, lambda domain: False, guard=guard
+        )
 
     def serves(self, domain: str) -> bool:
         return domain in self.domains

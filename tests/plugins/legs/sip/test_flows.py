@@ -11,6 +11,8 @@ from OpenSSL import SSL
 from twisted.internet import reactor
 
 from gateway.config.sections import Limits
+from gateway.guarding import OutputGuard
+from gateway.metrics import Metrics
 from gateway.protocols.sip.message import Request, Response
 from gateway.transport.authority import CertificateAuthority, MintedContexts
 from gateway.transport.certificate import PeerCertificate, distrust, sip_domains
@@ -63,6 +65,7 @@ class Owner:
     name: str = "outside"
     reactor: Any = reactor
     limits: Limits = field(factory=Limits)
+    guard: OutputGuard | None = field(factory=lambda: OutputGuard("sip", Metrics()))
     heard: list[Request | Response] = field(factory=list)
     lost: list[Flow] = field(factory=list)
     met: list[Flow] = field(factory=list)

@@ -13,6 +13,7 @@ from twisted.internet import reactor
 
 from gateway.config import Endpoint
 from gateway.config.sections import Limits
+from gateway.metrics import Metrics
 from gateway.protocols.sip.pager import Delivered, Undelivered
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.user_agent import MessageReceived, UserAgentEvent
@@ -46,6 +47,7 @@ class Surroundings:
     own: bytes
     """What tells this gateway from the other: its requests must not come back to it."""
     reactor: Any = reactor
+    metrics: Metrics = field(factory=Metrics)
 
     def now(self) -> float:
         return time.time()

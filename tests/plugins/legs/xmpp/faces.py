@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from gateway.config.sections import Limits
+from gateway.config.spooling import SpoolTerms
+from gateway.guarding import Entitled
 from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.envelope import Content, Envelope, Problem, Side
@@ -22,6 +24,7 @@ from gateway.transport.resolver import NotFound, Target
 from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
 from plugins.legs.xmpp.outflow import Outflow
 from plugins.legs.xmpp.server_face import ServerFace
+from tests.entitlements import EVERYTHING
 
 DIALBACK = StreamTerms(external=False, dialback=True, bidi=False)
 LIMITS = evolve(Limits(), retry_seconds=0.1, retry_max_seconds=0.2, presence_seconds=0.3, queue_seconds=2.0)
@@ -37,6 +40,7 @@ class House:
     restored: list[tuple[str, str]] = field(factory=list)
     met_with: list[Any] = field(factory=list)
     fails: bool = False
+    confirmed: list[Envelope] = field(factory=list)
 
     def receive(self, envelope: Envelope) -> None:
         if self.fails:
@@ -48,6 +52,12 @@ class House:
 
     def undeliverable(self, envelope: Envelope, problem: Problem) -> None:
         self.refused.append((envelope, problem))
+
+    def entitled(self, person: Address, contact: Address, answers: bool) -> Entitled:
+        return EVERYTHING
+
+    def delivered(self, envelope: Envelope) -> None:
+        self.confirmed.append(envelope)
 
     def met(self, meeting: Any) -> None:
         self.met_with.append(meeting)
@@ -69,6 +79,7 @@ class Config:
     """Is as much of the configuration as a face reads."""
 
     limits: Limits
+    spool: SpoolTerms = SpoolTerms()
 
 
 @define
