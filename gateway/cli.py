@@ -13,7 +13,8 @@ from attrs import frozen
 
 from gateway import __version__
 from gateway.commands import COMMANDS, MOST_FILE, Command, Parameter, Where, run_offline
-from gateway.errors import CommandError, GatewayError
+from gateway.config.bundle import Bundle
+from gateway.errors import CommandError, ConfigError, GatewayError
 from gateway.log import escape
 from gateway.web.control_client import ask
 
@@ -29,6 +30,7 @@ _GROUPS = {
     "levels": "Access levels: who may see how much.",
     "partners": "Federation partners.",
     "ledger": "What left, about whom, to whom.",
+    "policy": "The policy as a whole: compare, put in force, go back, test.",
     "traces": "Protocol logs that run.",
     "telemetry": "The usage report.",
 }
@@ -140,10 +142,24 @@ def _choices(ctx: click.Context, values: dict[str, Any]) -> Choices:
     return Choices(named["config"], named["socket"], bool(named["as_json"]))
 
 
+class _Configuration(click.ParamType[str]):
+    """Is the name of a gateway.toml; its value are the texts of it and of the conf.d beside it."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return Bundle.of(Path(value)).written()
+        except ConfigError as problem:
+            self.fail(str(problem), param, ctx)
+
+
 def _click_parameter(parameter: Parameter) -> click.Parameter:
     kind: click.ParamType[Any] = click.Choice(parameter.choices) if parameter.choices else click.STRING
     if parameter.many:
         return click.Argument([parameter.name], type=kind, nargs=-1)
+    if parameter.bundle:
+        return click.Argument([parameter.name], type=_Configuration())
     if parameter.file:
         return click.Argument([parameter.name], type=click.File("r", encoding="utf-8-sig"))
     said = [f"--{(parameter.option or parameter.name).replace('_', '-')}", parameter.name]

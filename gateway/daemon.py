@@ -1,5 +1,6 @@
 """Puts the house together, runs it, and takes it down: the only file that sees every part."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,14 +14,17 @@ from gateway.administration import Administration
 from gateway.auditing import Auditing, opened
 from gateway.bot.leg import Bot
 from gateway.choices import Choices
-from gateway.commands import execute
+from gateway.commands import execute, find
 from gateway.commands.operations import Reloaded, Status
-from gateway.config import Config, changes, load, restart_needed
-from gateway.errors import GatewayError
+from gateway.config import Config, changes, load_bundle, restart_needed
+from gateway.config.bundle import Bundle
+from gateway.config.policing import Mode
+from gateway.errors import CommandError, GatewayError
 from gateway.exchanging import Exchanging
 from gateway.house import House
 from gateway.informing import Informing
 from gateway.interfaces import Leg, Surroundings, Tap
+from gateway.keeping import spool_of
 from gateway.log import Log
 from gateway.metrics import Metrics, registry
 from gateway.model.address import Address
@@ -29,6 +33,7 @@ from gateway.neighbours import Neighbours, legs_of
 from gateway.own_levels import OwnLevels
 from gateway.pairs import Pair, PairBook
 from gateway.people import People
+from gateway.policing import Policing
 from gateway.policy.access_level import BLOCKED
 from gateway.policy.partners import Modality
 from gateway.store.contacts import AssignmentStore
@@ -55,7 +60,7 @@ TIDY_SECONDS = 3600.0
 """How often assignments that have ended are removed from the disk; they count no longer from their end on."""
 
 
-class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing):
+class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing, Policing):
     """Is one running gateway."""
 
     def __init__(self, config: Config, reactor: Any, taps: Iterable[Tap] = ()) -> None:
@@ -109,13 +114,26 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
             self._legs[name] = plugin.load("legs", name)(surroundings)
         Strangers.__init__(self, self.house, self.levels_set, time.time)
         Choices.__init__(self, self.house, self._people.words, time.time)
+        Policing.__init__(
+            self,
+            self.house,
+            lambda: self.config,
+            self._people.rules_under,
+            lambda: (self._subscriptions.all(), assignments.all()),
+            self.reload,
+            reactor,
+            time.time,
+        )
+        self.policy_names = lambda: (self.fingerprint, self.ledger.policy if self.ledger is not None else "")
+        self._observe(config)
         self._people.move_in(self.house, surroundings)
         self._bot = self._make_bot(config, reactor)
         self.told_by(self._bot.tell if self._bot else None)
+        self._spool = spool_of(config, self.house, self.metrics, reactor, time.time)
         self._neighbours = Neighbours(config, self.house, self._legs, reactor, self.metrics)
         for name in config.gateway.taps:
             self._taps.add(plugin.load("taps", name)(surroundings))
-        self._control = ControlSocket(config.control, self._execute)
+        self._control = ControlSocket(config.control, self._execute, self.approves, bool(config.policy.approver))
         self._page: Any = None
         self._timers: list[LoopingCall] = []
         self._second_due = 0.0
@@ -145,6 +163,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
     async def start(self) -> None:
         """Opens every door, then asks for the presence that was known before; raises GatewayError."""
         await self.begin_ledger(self.config, __version__)
+        self.note_policy()
         await self._people.start()
         for leg in self._legs.values():
             await leg.start()
@@ -167,7 +186,10 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
         self._every(1.0, self._feel_lag)
         self._every(TIDY_SECONDS, lambda: self._given.remove_expired(time.time()))
         self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
+        self._every(1.0, self._spool.tick)
+        self._every(MEASURE_SECONDS, lambda: self._spool.measure(self.config.partners.by_name))
         ensureDeferred(self._rebuild())
+        self._spool.begin()
         service.notify("READY=1")
         log.info("running", version=__version__, path=str(self.config.path))
 
@@ -182,6 +204,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
         self.house.close()
         for leg in self._legs.values():
             await leg.stop()
+        await self._spool.close()
         await self._people.stop()
         self.end_informing()
         if self.ledger is not None:
@@ -195,6 +218,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
             "store": self._database.check(),
             "inside": self._legs[self.config.inside.LEG].report().problem or None,
             "policy": None,
+            "spool": self._spool.check(),
             **({"ledger": self.ledger.check()} if self.ledger is not None else {}),
         }
 
@@ -204,6 +228,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
         return {
             "version": __version__,
             "uptime": time.time() - self._started,
+            "mode": self.config.gateway.mode.value,
             "policy": self.house.pairs.epoch,
             "config": str(self.config.path),
             "ready": not any(checks.values()),
@@ -212,17 +237,19 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
             "partners": self.partners_list(),
         }
 
-    def reload(self) -> Reloaded:
+    def reload(self, asker: int | None = None) -> Reloaded:
         """Reads the configuration and the certificates again: all of it, or, when anything is wrong, none."""
         service.notify("RELOADING=1")
         try:
-            new = load(self.config.path).at(time.time())
+            bundle = Bundle.of(self.config.path)
+            new = load_bundle(bundle, self.config.path).at(time.time())
             waits = restart_needed(self.config, new)
             told = self._take(new)
         except GatewayError:
             self.metrics.reloads("failed").inc()
             service.notify("READY=1")
             raise
+        self.note_policy(bundle, asker)
         self.metrics.reloads("ok" if told else "unchanged").inc()
         self.metrics.last_reload().set(time.time())
         log.info("reloaded", changes=len(told))
@@ -237,6 +264,8 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
         self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
         told, self.config = changes(self.config, new), new
         self._name_series(new)
+        self._observe(new)
+        self._control.share(bool(new.policy.approver))
         self.reload_ledger(new, __version__)
         self.reload_informing(new)
         self.house.pairs.take(self._people.rules(new))
@@ -253,8 +282,18 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
             self._take(standing)
             log.warn("contract ended", domains=", ".join(sorted(ended)))
 
-    async def _execute(self, words: tuple[str, ...], arguments: Mapping[str, Any]) -> object:
-        return await execute(self, words, arguments)
+    async def _execute(self, words: tuple[str, ...], arguments: Mapping[str, Any], asker: int) -> object:
+        if asker not in (os.geteuid(), 0) and not find(words).approvers:
+            raise CommandError("an approver of policies may ask for: policy pending, approve, reject, history")
+        return await execute(self, words, arguments, asker=asker)
+
+    def _observe(self, config: Config) -> None:
+        """Enforces the policy, or only observes what it would do, and says so aloud."""
+        observing = config.gateway.mode is Mode.OBSERVE
+        self.house.relay.observing = observing
+        self.metrics.observe_mode().set(observing)
+        if observing:
+            log.warn("observe mode", state="nothing-is-withheld")
 
     async def _rebuild(self) -> None:
         """Asks for presence after a restart, a few pairs at a time; who stays silent is said to be gone."""

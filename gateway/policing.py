@@ -57,7 +57,7 @@ class Policing:
         self._governed = house
         self._config_now = config
         self._rules_under = rules_under
-        self._known = known
+        self._known_from_disk = known
         self._again = reload
         self._turns = reactor
         self._wall_clock = now
@@ -70,10 +70,10 @@ class Policing:
         """Gives the SHA-256 of the configuration in force."""
         return self._in_force.fingerprint(self._config_now().path.name)
 
-    def note_policy(self, bundle: Bundle | None = None) -> None:
+    def note_policy(self, bundle: Bundle | None = None, asker: int | None = None) -> None:
         """Writes into the history what is in force since now, and who has put it there."""
         self._in_force = bundle or self._in_force
-        how, uid = self._taking
+        how, uid = self._taking if self._taking[0] != "reload" else ("reload", asker)
         self._taking = ("reload", None)
         try:
             steps = self._shelf.history()
@@ -109,12 +109,12 @@ class Policing:
 
     async def policy_apply(self, new: str, confirm_widen: str | None, asker: int | None) -> PolicyApplied:
         """Puts another configuration in force, unless it widens and nobody has confirmed or approved that."""
-        return await self._change(Bundle.parse(new), "apply", bool(confirm_widen), asker)
+        return await self._put_in_force(Bundle.parse(new), "apply", bool(confirm_widen), asker)
 
     async def policy_rollback(self, id: str, confirm_widen: str | None, asker: int | None) -> PolicyApplied:
         """Puts a configuration of the history in force again, on the same terms as any other."""
         _, bundle = self._shelf.found(id)
-        return await self._change(Bundle.parse(bundle), "rollback", bool(confirm_widen), asker)
+        return await self._put_in_force(Bundle.parse(bundle), "rollback", bool(confirm_widen), asker)
 
     def policy_history(self) -> list[PolicyStep]:
         """Lists what was in force since when, and who put it there."""
@@ -145,7 +145,7 @@ class Policing:
     def policy_approve(self, id: str, asker: int | None) -> PolicyApplied:
         """Puts a proposal in force, in the name of somebody else than who proposed it."""
         proposal = self._proposal(id)
-        if not self._approves(asker):
+        if not self.approves(asker):
             raise CommandError("only an approver ([policy] approver) may approve, over the control socket")
         if asker == proposal.uid:
             raise CommandError(f"{proposal.by} has proposed this; somebody else must approve it")
@@ -161,7 +161,7 @@ class Policing:
     def policy_reject(self, id: str, asker: int | None) -> PolicyRejected:
         """Drops a proposal; an approver may, and who made it."""
         proposal = self._proposal(id)
-        if not self._approves(asker) and (asker is None or asker != proposal.uid):
+        if not self.approves(asker) and (asker is None or asker != proposal.uid):
             raise CommandError("only an approver, or who has proposed it, may reject it")
         self._shelf.drop(proposal)
         return {"id": proposal.id, "by": user_name(asker)}
@@ -170,7 +170,8 @@ class Policing:
     def _ledger(self) -> Path:
         return self._config_now().state / "ledger.db"
 
-    def _approves(self, asker: int | None) -> bool:
+    def approves(self, asker: int | None) -> bool:
+        """Says whether a user of this machine may approve changes of the policy."""
         return is_one_of(asker, self._config_now().policy.approver)
 
     def _proposal(self, id: str) -> Proposal:
@@ -187,13 +188,13 @@ class Policing:
         if self._ledger.exists() and days:
             pool, place = self._turns.getThreadPool(), self._ledger
             ledger = await deferToThreadPool(self._turns, pool, disclosed, place, now - days * _DAY)
-        subscriptions, assigned = self._known()
+        subscriptions, assigned = self._known_from_disk()
         filed = (*house.pairs.rules.assignments, *other.assignments)
         known = candidates(house.pairs, subscriptions, (*assigned, *filed), ledger)
         sides = Terms(here, house.pairs.rules), Terms(other, self._rules_under(other))
         return other, await compare(house.pairs, *sides, known, self._turns)
 
-    async def _change(self, bundle: Bundle, how: str, confirmed: bool, asker: int | None) -> PolicyApplied:
+    async def _put_in_force(self, bundle: Bundle, how: str, confirmed: bool, asker: int | None) -> PolicyApplied:
         here, against = self._config_now(), self.fingerprint
         self._unedited()
         if bundle.fingerprint(here.path.name) == against:

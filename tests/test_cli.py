@@ -45,8 +45,11 @@ class Running:
     def __init__(self, path):
         self.house = House()
         self.path = path
-        self.socket = ControlSocket(path, lambda words, arguments: execute(self.house, words, arguments))
+        self.socket = ControlSocket(path, self.execute)
         self.socket.listen(reactor)
+
+    async def execute(self, words, arguments, asker):
+        return await execute(self.house, words, arguments, asker=asker)
 
     def ask(self, *arguments):
         return deferToThread(gateway, "--socket", str(self.path), *arguments)
@@ -60,8 +63,10 @@ async def daemon(tmp_path):
 
 
 RULES = Path(__file__).parent / "protocols" / "pres_rules" / "rfc5025_example.xml"
+SAMPLE = Path(__file__).parent.parent / "deploy" / "gateway.toml"
 DAEMON_LINES = [
     "view alice@corp.example bob@partner.example",
+    "view alice@corp.example bob@partner.example --protocol sip",
     "explain alice@corp.example bob@partner.example",
     "explain alice@corp.example bob@partner.example --field note",
     "levels list",
@@ -91,12 +96,22 @@ DAEMON_LINES = [
     "ledger list --about alice@corp.example --to partner.example --since 7d --field note --limit 5",
     "ledger export --about alice@corp.example --file x.jsonl",
     "ledger erase bob@partner.example",
+    f"policy diff {SAMPLE}",
+    f"policy diff {SAMPLE} --days 30",
+    f"policy apply {SAMPLE} --confirm-widen",
+    "policy pending",
+    "policy approve 0123456789ab",
+    "policy reject 0123456789ab",
+    "policy history",
+    "policy rollback abcd",
     "status",
     "reload",
 ]
 STATUS = {"explain alice@corp.example bob@partner.example --field note": 1, "partners test partner.example": 2}
 STATUS[f"levels import alice@corp.example {RULES} --dry-run"] = 1
 STATUS[f"levels import alice@corp.example {RULES} --format containers"] = 1
+STATUS[f"policy diff {SAMPLE}"] = STATUS[f"policy diff {SAMPLE} --days 30"] = 1
+STATUS["policy rollback abcd"] = 1
 STATUS["levels unset alice@corp.example bob@partner.example"] = 1
 
 

@@ -13,6 +13,8 @@ from gateway.policy.access_level import Member
 EVERYONE = "everyone"
 MOST_FILE = 1_048_576
 """Characters of a file that is an argument."""
+MOST_BUNDLE = 4_194_304
+"""Characters of a configuration that is an argument."""
 
 
 class Where(Enum):
@@ -39,6 +41,8 @@ class Parameter:
     """How it is called on the command line, where that is another name."""
     file: bool = False
     """Whether its value is what stands in a file; where somebody types, he names the file, or - for standard input."""
+    bundle: bool = False
+    """Whether its value is a whole configuration (`gateway.config.bundle`); where somebody types, he names its file."""
 
 
 @frozen
@@ -60,6 +64,10 @@ class Command:
     """Whether it is told who asks (`origin`)."""
     part: Callable[[Any], str] | None = None
     """How each part of an answer reads that comes in parts."""
+    asks: bool = False
+    """Whether it is told which user of the machine asks (`asker`: his number, or None)."""
+    approvers: bool = False
+    """Whether those may ask it who may only approve changes of the policy."""
 
     def read(self, arguments: Mapping[str, object]) -> dict[str, Any]:
         """Checks arguments and normalises them; raises CommandError."""
@@ -82,8 +90,14 @@ def _read(parameter: Parameter, value: object) -> Any:
     return _read_one(parameter, value)
 
 
+def _most(parameter: Parameter) -> int:
+    if parameter.bundle:
+        return MOST_BUNDLE
+    return MOST_FILE if parameter.file else 3100
+
+
 def _read_one(parameter: Parameter, value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= (MOST_FILE if parameter.file else 3100):
+    if not isinstance(value, str) or not 0 < len(value) <= _most(parameter):
         raise CommandError(f"{parameter.name} is a text")
     if parameter.choices and value not in parameter.choices:
         raise CommandError(f"{parameter.name} is one of {', '.join(parameter.choices)}, not {value!r}")
@@ -131,6 +145,8 @@ def daemon(
     own: str = "",
     signed: bool = False,
     part: Callable[[Any], str] | None = None,
+    asks: bool = False,
+    approvers: bool = False,
 ) -> Command:
     """Makes a command that the daemon carries out, in its method of the same name."""
     name = words.replace(" ", "_").replace("-", "_")
@@ -145,4 +161,6 @@ def daemon(
         own,
         signed,
         part,
+        asks,
+        approvers,
     )

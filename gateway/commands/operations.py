@@ -7,6 +7,7 @@ from typing import NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
 
 from gateway.commands.informing_answers import Informed
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
+from gateway.commands.policy_answers import Policed
 from gateway.policy.access_level import Origin
 
 _Answer = TypeVar("_Answer")
@@ -277,10 +278,14 @@ class Checked(TypedDict):
 
 
 class Status(TypedDict):
-    """The daemon: `uptime` in seconds, `policy` its epoch, `checks` by name: None when well, else what is wrong."""
+    """The daemon: `uptime` in seconds, `mode` enforce or observe, `policy` its epoch.
+
+    `checks` by name: None when well, else what is wrong.
+    """
 
     version: str
     uptime: float
+    mode: str
     policy: int
     config: str
     ready: bool
@@ -297,7 +302,7 @@ class Reloaded(TypedDict):
     restart: list[str]
 
 
-class Operations(Informed, Protocol):
+class Operations(Informed, Policed, Protocol):
     """What the running daemon does for a command; each raises GatewayError with a text for the person who asked."""
 
     def view(self, owner: str, contact: str, protocol: str | None, origin: Origin) -> Soon[Viewed]:
@@ -378,5 +383,5 @@ class Operations(Informed, Protocol):
     def status(self) -> Soon[Status]:
         """Says how the daemon is."""
 
-    def reload(self) -> Soon[Reloaded]:
+    def reload(self, asker: int | None) -> Soon[Reloaded]:
         """Reads the configuration again: all of it, or none."""

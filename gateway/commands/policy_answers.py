@@ -1,6 +1,7 @@
 """The shapes of what the commands about the policy as a whole answer."""
 
-from typing import TypedDict
+from collections.abc import Awaitable
+from typing import Protocol, TypedDict
 
 
 class PolicyDifference(TypedDict):
@@ -89,3 +90,28 @@ class PolicyRejected(TypedDict):
 
     id: str
     by: str
+
+
+class Policed(Protocol):
+    """What the running daemon does about the policy as a whole; `asker` is who asks: a user of the machine, or None."""
+
+    def policy_diff(self, new: str, days: str | None) -> Awaitable[PolicyDiffed]:
+        """Says what a configuration (the texts of its files) would change."""
+
+    def policy_apply(self, new: str, confirm_widen: str | None, asker: int | None) -> Awaitable[PolicyApplied]:
+        """Puts a configuration in force."""
+
+    def policy_rollback(self, id: str, confirm_widen: str | None, asker: int | None) -> Awaitable[PolicyApplied]:
+        """Puts one in force again that was."""
+
+    def policy_history(self) -> list[PolicyStep]:
+        """Lists what was in force."""
+
+    def policy_pending(self) -> list[PolicyProposal]:
+        """Lists what waits for an approver."""
+
+    def policy_approve(self, id: str, asker: int | None) -> PolicyApplied:
+        """Puts a proposal in force."""
+
+    def policy_reject(self, id: str, asker: int | None) -> PolicyRejected:
+        """Drops a proposal."""

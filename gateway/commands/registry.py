@@ -21,6 +21,7 @@ from gateway.commands.command import (
 )
 from gateway.commands.informed import COMMANDS as INFORMED
 from gateway.commands.operations import Operations
+from gateway.commands.policed import COMMANDS as POLICED
 from gateway.errors import CommandError
 from gateway.model.address import Address, normal_domain
 from gateway.model.presence import Field
@@ -217,9 +218,10 @@ COMMANDS: tuple[Command, ...] = (
         (Parameter("person", "one of our people, or a contact", read_person),),
         ledger.show_erase,
     ),
+    *POLICED,
     *INFORMED,
     daemon("status", "Say how the daemon is.", (), render.status, lambda result: int(not result["ready"])),
-    daemon("reload", "Read the configuration again: all of it, or none.", (), render.reload),
+    daemon("reload", "Read the configuration again: all of it, or none.", (), render.reload, asks=True),
     Command(("table",), "Show which field is seen at which level.", (), Where.OFFLINE, offline.table, render.table),
     Command(
         ("check",),
@@ -244,11 +246,16 @@ def find(words: Sequence[str]) -> Command:
 
 
 async def execute(
-    house: Operations, words: Sequence[str], arguments: Mapping[str, object], person: Address | None = None
+    house: Operations,
+    words: Sequence[str],
+    arguments: Mapping[str, object],
+    person: Address | None = None,
+    asker: int | None = None,
 ) -> Any:
     """Carries a daemon's command out; raises GatewayError with the text for the person who asked.
 
-    For an administrator, or for one of our people (`person`), who may ask about himself only.
+    For an administrator, or for one of our people (`person`), who may ask about himself only. `asker` is the number of
+    the user of this machine who asks, where that is known.
     """
     command = find(words)
     if command.where is not Where.DAEMON:
@@ -260,6 +267,8 @@ async def execute(
     read = command.read(arguments)
     if command.signed:
         read["origin"] = Origin.ADMINISTRATOR if person is None else Origin.PERSON
+    if command.asks:
+        read["asker"] = asker
     result = command.run(house, **read)
     return await result if isawaitable(result) else result
 

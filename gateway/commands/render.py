@@ -165,6 +165,8 @@ def status(result: Status) -> str:
     """Shows the daemon's state and its partners."""
     ready = "ready" if result["ready"] else "NOT READY"
     lines = [f"gateway {result['version']}  up {span(result['uptime'])}  {ready}  policy {result['policy']}"]
+    if result["mode"] != "enforce":
+        lines.append(f"  {result['mode'].upper()} MODE: nothing that the policy keeps back is kept back")
     lines += [f"  {name}: {escape(problem, 1000)}" for name, problem in result["checks"].items() if problem]
     if result["ledger"]:
         lines.append(f"  ledger head {result['ledger']}")

@@ -1,4 +1,4 @@
-"""The control socket: one JSON line asks for a command, one JSON line answers; only our own user and root may ask.
+"""The control socket: one JSON line asks for a command, one JSON line answers; our own user and root may ask.
 
 An answer may come in parts (`gateway.web.stream`): each is a line {"part": ...} before the last one.
 """
@@ -34,16 +34,20 @@ LEAVE_SECONDS = 5.0
 MOST_CLIENTS = 32
 _log = Log("control")
 
-Execute = Callable[[tuple[str, ...], Mapping[str, Any]], Awaitable[object]]
-"""Carries out a command by its words and arguments; raises GatewayError."""
+Execute = Callable[[tuple[str, ...], Mapping[str, Any], int], Awaitable[object]]
+"""Carries out a command by its words and arguments, for a user of this machine by number; raises GatewayError."""
 
 
 @define(eq=False)
 class ControlSocket:
-    """Listens on a UNIX socket that nobody but its owner can reach."""
+    """Listens on a UNIX socket; who it is that calls is what the kernel says of him."""
 
     path: Path
     execute: Execute = field(repr=False)
+    admits: Callable[[int | None], bool] = lambda uid: False
+    """Says which users may ask beside our own and root; what each may ask is for `execute` to say."""
+    shared: bool = False
+    """Whether others can reach it at all."""
     _port: IListeningPort | None = field(default=None, init=False)
 
     def listen(self, reactor: Any) -> None:
@@ -53,11 +57,18 @@ class ControlSocket:
         # The mode must be right from the first moment, before anybody can connect.
         before = os.umask(0o177)
         try:
-            self._port = reactor.listenUNIX(str(self.path), _Clients(self.execute, reactor), mode=0o600)
+            self._port = reactor.listenUNIX(str(self.path), _Clients(self.execute, self.admits, reactor), mode=0o600)
+            self.share(self.shared)
         except CannotListenError as problem:
             raise CommandError(f"cannot listen on {self.path}: {problem.socketError}") from None
         finally:
             os.umask(before)
+
+    def share(self, shared: bool) -> None:
+        """Lets other users reach the socket, or no more."""
+        self.shared = shared
+        if self._port is not None:
+            self.path.chmod(0o666 if shared else 0o600)
 
     async def close(self) -> None:
         """Stops listening and removes the socket."""
@@ -111,8 +122,9 @@ def _answers(path: Path) -> bool:
 class _Clients(Factory[Protocol]):
     noisy = False
 
-    def __init__(self, execute: Execute, reactor: Any) -> None:
+    def __init__(self, execute: Execute, admits: Callable[[int | None], bool], reactor: Any) -> None:
         self.execute = execute
+        self.admits = admits
         self.reactor = reactor
         self.open = 0
 
@@ -127,13 +139,15 @@ class _Client(Protocol):
         self._clients = clients
         self._received = b""
         self._timer: Any = None
+        self._uid = -1
         self._busy = self._gone = self._full = False
         self._stream: Stream | None = None
 
     def connectionMade(self) -> None:
         self._clients.open += 1
         uid = _peer_uid(self.transport)
-        if uid not in (os.geteuid(), 0):
+        self._uid = -1 if uid is None else uid
+        if uid not in (os.geteuid(), 0) and not self._clients.admits(uid):
             _log.warn("stranger refused", uid=-1 if uid is None else uid)
             self._refuse("only the gateway's own user and root may use this socket")
             return
@@ -165,7 +179,7 @@ class _Client(Protocol):
         except CommandError as problem:
             self._refuse(str(problem))
             return
-        running = ensureDeferred(_run(self._clients.execute, words, arguments))
+        running = ensureDeferred(_run(self._clients.execute, words, arguments, self._uid))
         running.addTimeout(ANSWER_SECONDS, self._clients.reactor)
         running.addCallbacks(self._answer, self._failed)
 
@@ -243,8 +257,8 @@ class _Client(Protocol):
             self._timer.cancel()
 
 
-async def _run(execute: Execute, words: tuple[str, ...], arguments: Mapping[str, Any]) -> object:
-    return await execute(words, arguments)
+async def _run(execute: Execute, words: tuple[str, ...], arguments: Mapping[str, Any], uid: int) -> object:
+    return await execute(words, arguments, uid)
 
 
 def _peer_uid(transport: Any) -> int | None:

@@ -21,6 +21,40 @@ ENTRY = {
     "until": None,
 }
 
+DIFFED = {
+    "base": "ab" * 32,
+    "new": "cd" * 32,
+    "pairs": 12,
+    "days": 7,
+    "ledger": True,
+    "widened": 1,
+    "narrowed": 1,
+    "threshold": 0,
+    "loosens": [],
+    "fields": {"note": {"gains": 1, "loses": 0}, "im": {"gains": 0, "loses": 1}},
+    "differences": [
+        {
+            "owner": "alice@corp.example",
+            "contact": "bob@partner.example",
+            "gains": ["note"],
+            "loses": [],
+            "opens": [],
+            "closes": ["im"],
+            "used": ["note"],
+        }
+    ],
+    "left_out": 3,
+    "changes": ["lock note removed"],
+    "restart": [],
+}
+APPLIED = {
+    "outcome": "applied",
+    "id": "cd" * 32,
+    "widened": 1,
+    "narrowed": 0,
+    "changes": ["lock note removed"],
+    "restart": ["gateway.state"],
+}
 LEDGER_ENTRY = {
     "seq": 7,
     "at": 1_700_000_000.0,
@@ -49,6 +83,7 @@ class House:
         self.asked = []
         self.outcome = "withheld"
         self.observed = False
+        self.mode = "enforce"
         self.ready = True
 
     def _note(self, *asked):
@@ -188,6 +223,7 @@ class House:
         return {
             "version": "0.1.0",
             "uptime": 93_600.0,
+            "mode": self.mode,
             "policy": 41,
             "config": "/etc/gateway/gateway.toml",
             "ready": self.ready,
@@ -208,6 +244,37 @@ class House:
         self._note("ledger_erase", person)
         return {"person": person, "erased": 3, "held": 1}
 
-    def reload(self):
-        self._note("reload")
+    async def policy_diff(self, new, days):
+        self._note("policy_diff", new, days)
+        return DIFFED
+
+    async def policy_apply(self, new, confirm_widen, asker):
+        self._note("policy_apply", new, confirm_widen, asker)
+        return APPLIED
+
+    async def policy_rollback(self, id, confirm_widen, asker):
+        self._note("policy_rollback", id, confirm_widen, asker)
+        return {**APPLIED, "outcome": "pending"}
+
+    def policy_history(self):
+        self._note("policy_history")
+        return [{"at": 1.7e9, "id": "ab" * 32, "how": "apply", "by": "root", "current": True}]
+
+    def policy_pending(self):
+        self._note("policy_pending")
+        waits = {"widened": 1, "narrowed": 0, "loosens": ["gateway.mode"], "changes": ["lock note removed"]}
+        return [
+            {"id": "0123456789ab", "at": 1.7e9, "by": "dana", "new": "ab" * 32, "how": "apply", "stale": True, **waits}
+        ]
+
+    def policy_approve(self, id, asker):
+        self._note("policy_approve", id, asker)
+        return APPLIED
+
+    def policy_reject(self, id, asker):
+        self._note("policy_reject", id, asker)
+        return {"id": id, "by": "root"}
+
+    def reload(self, asker):
+        self._note("reload", asker)
         return succeed({"changes": ["partner ally.example added"], "restart": ["gateway.state"]})

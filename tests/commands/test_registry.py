@@ -36,6 +36,13 @@ ARGUMENTS = {
     ("ledger", "list"): {},
     ("ledger", "export"): {},
     ("ledger", "erase"): {"person": "alice@corp.example"},
+    ("policy", "diff"): {"new": "{}"},
+    ("policy", "apply"): {"new": "{}", "confirm_widen": "yes"},
+    ("policy", "rollback"): {"id": "ABCD12"},
+    ("policy", "history"): {},
+    ("policy", "pending"): {},
+    ("policy", "approve"): {"id": "0123456789ab"},
+    ("policy", "reject"): {"id": "0123456789ab"},
     ("status",): {},
     ("reload",): {},
 }
@@ -58,7 +65,11 @@ async def test_every_command_is_carried_out_and_readable(command):
 def test_the_daemon_has_an_operation_for_every_command(command):
     operation = getattr(Operations, "_".join(command.words))
     wanted = list(inspect.signature(operation).parameters)[1:]
-    assert wanted == [*(parameter.name for parameter in command.parameters), *(["origin"] if command.signed else [])]
+    assert wanted == [*(parameter.name for parameter in command.parameters), *_told(command)]
+
+
+def _told(command):
+    return [*(["origin"] if command.signed else []), *(["asker"] if command.asks else [])]
 
 
 @pytest_twisted.ensureDeferred

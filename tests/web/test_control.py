@@ -26,7 +26,7 @@ class Daemon:
         self.socket = ControlSocket(path, self.execute)
         self.socket.listen(reactor)
 
-    async def execute(self, words, arguments):
+    async def execute(self, words, arguments, asker):
         self.asked.append((words, arguments))
         if isinstance(self.result, Exception):
             raise self.result
