@@ -102,29 +102,33 @@ def parse(octets: bytes, place: str) -> Node:
 
 def check(element: Node, shape: Shape, allowed: frozenset[str]) -> None:
     """Raises Difference when an element holds what its shape does not know, or what is not allowed."""
-    text, children = element.text, list(element)
-    empty = shape.withdraws and not text and not children
-    if shape.needs and not empty and shape.needs.isdisjoint(allowed):
+    text, children = element.text, element[:]
+    needs = shape.needs
+    if needs and needs.isdisjoint(allowed) and not (shape.withdraws and not text and not children):
         raise Difference(shape.place)
-    for name, value in element.attrib.items():
-        kind = shape.attributes.get(str(name))
+    for name, value in element.items():
+        kind = shape.attributes.get(name)
         if kind is None:
             raise Difference(f"{shape.place}/@?")
-        _value(kind, str(value), f"{shape.place}/@{str(name).rpartition('}')[2]}", allowed)
-    if text and (shape.text is not None or not text.isspace()):
-        if shape.text is None:
-            raise Difference(f"{shape.place}/text")
-        _value(shape.text, text, f"{shape.place}/text", allowed)
+        needed = kind(value)
+        if needed is None or (needed and needed.isdisjoint(allowed)):
+            raise Difference(f"{shape.place}/@{name.rpartition('}')[2]}")
+    if text:
+        _check_text(text, shape, allowed)
     for child in children:
         if child.tail and not child.tail.isspace():
             raise Difference(f"{shape.place}/text")
         check(child, _shape_of(child, shape), allowed)
 
 
-def _value(kind: Kind, value: str, place: str, allowed: frozenset[str]) -> None:
-    needed = kind(value)
+def _check_text(text: str, shape: Shape, allowed: frozenset[str]) -> None:
+    if shape.text is None:
+        if not text.isspace():
+            raise Difference(f"{shape.place}/text")
+        return
+    needed = shape.text(text)
     if needed is None or (needed and needed.isdisjoint(allowed)):
-        raise Difference(place)
+        raise Difference(f"{shape.place}/text")
 
 
 def _shape_of(child: Node, parent: Shape) -> Shape:
