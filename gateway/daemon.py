@@ -82,17 +82,7 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
         pairs = PairBook(
             self._people.rules(config), assignments, self._subscriptions, secrets.secret("resources"), time.time
         )
-        self.house = House(
-            pairs,
-            self._subscriptions,
-            self._legs,
-            config.inside.LEG,
-            self._taps,
-            self.metrics,
-            time.time,
-            config.limits.pairs_per_partner,
-            OwnLevels(assignments, time.time),
-        )
+        self.house = self._make_house(config, pairs, OwnLevels(assignments, time.time))
         if ledger is not None:
             ledger.attach(lambda envelope: self.house.relay.pair_of(envelope).facts, lambda: self.house.pairs.epoch)
         Administration.__init__(
@@ -137,6 +127,20 @@ class Daemon(Administration, Auditing, Strangers, Choices, Exchanging, Informing
         self._page: Any = None
         self._timers: list[LoopingCall] = []
         self._second_due = 0.0
+
+    def _make_house(self, config: Config, pairs: PairBook, own_levels: OwnLevels) -> House:
+        """Builds the house around the pairs."""
+        return House(
+            pairs,
+            self._subscriptions,
+            self._legs,
+            config.inside.LEG,
+            self._taps,
+            self.metrics,
+            time.time,
+            config.limits.pairs_per_partner,
+            own_levels,
+        )
 
     def _make_bot(self, config: Config, reactor: Any) -> Bot | None:
         """Puts the bot among the legs, if it has an address, and has it tell of requests."""

@@ -44,6 +44,7 @@ class Discovery:
     """Carries what goes to unlisted domains to the leg that reaches them; our own protocol is tried first."""
 
     name = NAME
+    confirms = True
 
     def __init__(
         self,

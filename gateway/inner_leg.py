@@ -14,6 +14,8 @@ from gateway.model.presence import PresenceDocument
 class InnerLeg:
     """Is most of a leg that speaks with nobody but the house."""
 
+    confirms = False
+
     def start(self) -> Awaitable[None]:
         """Needs nothing."""
         return succeed(None)

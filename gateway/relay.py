@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from gateway.interfaces import Leg
+from gateway.interfaces import Leg, Promise
 from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.address import Address
@@ -18,6 +18,7 @@ from gateway.policy.authorization import Facts, authorize
 from gateway.policy.observing import observed, overlooked, unbound
 from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Reason, Verdict
+from gateway.spool import Spool, lasting
 from gateway.taps import Taps
 from gateway.watches import Watches
 
@@ -49,6 +50,8 @@ class Relay:
         self._metrics = metrics
         self._unkept = unkept
         self.watches = Watches(pairs.now)
+        self.spool: Spool | None = None
+        """Keeps messages until they have come to their end; without one they are handed over at once."""
         self.notices: Notices | None = None
         """Tells contacts that what is said is kept; None where nothing can be."""
         self.observing = False
@@ -95,46 +98,78 @@ class Relay:
         return self.record(envelope, pair, self.judge(envelope, pair))
 
     def pass_on(self, envelope: Envelope, pair: Pair) -> Verdict:
-        """Decides about one envelope and does what the verdict says; a contact is told before what he says is kept."""
+        """Decides about one envelope and does what the verdict says."""
+        return self.carry(envelope, pair)[0]
+
+    def carry(self, envelope: Envelope, pair: Pair) -> tuple[Verdict, Promise | None]:
+        """Decides about one envelope and does what the verdict says; a promise when it is not in safe hands yet.
+
+        A contact is told before what he says is kept.
+        """
         verdict = self.judge(envelope, pair)
         if self.notices is not None and isinstance(verdict.content, Message):
             told = self.notices.before(envelope, pair, verdict.content)
             verdict = verdict if told else _UNRECORDED
         verdict = self.record(envelope, pair, verdict)
         if verdict.decision is Decision.DELIVER and verdict.content is not None:
-            self.deliver(envelope, pair, verdict.content)
-        elif verdict.decision is Decision.REFUSE and verdict.problem is not None:
+            return verdict, self.deliver(envelope, pair, verdict.content)
+        if verdict.decision is Decision.REFUSE and verdict.problem is not None:
             self.refuse(envelope, verdict.problem)
-        return verdict
+        return verdict, None
 
-    def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> None:
-        """Hands over what the policy built, once the required taps have kept what was recorded of it."""
-        if self._taps.hold(envelope) and not takes_back(envelope):
-            self._taps.when_lasting(partial(self._settled, envelope, pair, content, pair.facts), envelope)
-        else:
-            self.hand_over(envelope, pair, content)
+    def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> Promise | None:
+        """Hands over what the policy built, once the required taps have kept what was recorded of it.
 
-    def _settled(self, envelope: Envelope, pair: Pair, content: Content, facts: Facts, kept: bool) -> None:
+        Gives a promise when it is not in safe hands yet; if that is broken, the sender has been told.
+        """
+        if not self._taps.hold(envelope) or takes_back(envelope):
+            return self.hand_over(envelope, pair, content)
+        safe = Promise()
+        self._taps.when_lasting(partial(self._settled, envelope, pair, content, pair.facts, safe), envelope)
+        return safe
+
+    def _settled(
+        self, envelope: Envelope, pair: Pair, content: Content, facts: Facts, safe: Promise, kept: bool
+    ) -> None:
         """Delivers what is recorded for good; decides anew when something has changed meanwhile."""
+        follows: Promise | None = None
         if not kept:
             self._unkept(envelope, pair)
         elif pair.facts is facts or self.judge(envelope, pair).content == content:
-            self.hand_over(envelope, pair, content)
+            follows = self.hand_over(envelope, pair, content)
         else:
             verdict = self.decide(envelope, pair)
-            if verdict.decision is Decision.DELIVER and verdict.content is not None:
-                self.deliver(envelope, pair, verdict.content)
+            kept = verdict.decision is Decision.DELIVER
+            if kept and verdict.content is not None:
+                follows = self.deliver(envelope, pair, verdict.content)
             elif verdict.problem is not None:
                 self._unkept(envelope, pair)
+        if follows is None:
+            safe.settle(kept)
+        else:
+            follows.then(safe.settle)
 
-    def hand_over(self, envelope: Envelope, pair: Pair, content: Content) -> bool:
-        """Addresses what the policy built as the other side knows the two, and hands it to the leg."""
-        return self.send(readdressed(envelope, pair, content), pair)
+    def hand_over(self, envelope: Envelope, pair: Pair, content: Content) -> Promise | None:
+        """Addresses what the policy built as the other side knows the two; the leg gets it, or the spool first."""
+        outgoing = readdressed(envelope, pair, content)
+        if self.spool is None or not lasting(outgoing) or not self._leg_of(outgoing, pair).confirms:
+            self.send(outgoing, pair)
+            return None
+        safe = self.spool.accept(outgoing, envelope, _name(pair), pair)
+        if safe is None:
+            self.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
+        return safe
 
     def send(self, outgoing: Envelope, pair: Pair) -> bool:
         """Hands the leg an envelope that bears the names by which the other side knows the two."""
-        partner = pair.facts.partner
-        return self._leg(partner if outgoing.side is Side.INTERNAL else None, pair.person).deliver(outgoing)
+        return self._leg_of(outgoing, pair).deliver(outgoing)
+
+    def resend(self, outgoing: Envelope) -> bool:
+        """Hands the leg an envelope that the spool has kept."""
+        return self.send(outgoing, self.pair_of(outgoing))
+
+    def _leg_of(self, outgoing: Envelope, pair: Pair) -> Leg:
+        return self._leg(pair.facts.partner if outgoing.side is Side.INTERNAL else None, pair.person)
 
     def _leg(self, partner: Partner | None, person: Address) -> Leg:
         """Gives the leg to a partner; without one that to a person, who may be no person but the echo."""
@@ -143,7 +178,10 @@ class Relay:
         return self._legs[ECHO if person in self.pairs.rules.apart else self._inside]
 
     def refuse(self, envelope: Envelope, problem: Problem) -> None:
-        """Tells the sender that his envelope does not pass, if he waits for an answer."""
+        """Tells the sender that his envelope does not pass, if he waits for an answer.
+
+        The answer to what the spool has taken over is kept there in its place.
+        """
         inward = envelope.side is Side.EXTERNAL
         if isinstance(envelope.content, Query) and inward:
             answer: Content | None = Answer(envelope.content, None)
@@ -156,7 +194,14 @@ class Relay:
         partner = pair.facts.partner
         self._metrics.bounced(partner, problem)
         back = Envelope(_refuser(envelope, answer), envelope.sender, answer, other)
-        self._leg(partner if other is Side.INTERNAL else None, pair.person).deliver(back)
+        leg = self._leg(partner if other is Side.INTERNAL else None, pair.person)
+        kept = envelope.ticket is not None and self.spool is not None and leg.confirms
+        if not (kept and self.spool is not None and self.spool.accept(back, back, _name(pair), forced=True)):
+            leg.deliver(back)
+
+
+def _name(pair: Pair) -> str:
+    return pair.facts.partner.name if pair.facts.partner else ""
 
 
 def takes_back(envelope: Envelope) -> bool:

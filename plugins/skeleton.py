@@ -21,6 +21,7 @@ class SkeletonLeg:
 
     name = "skeleton"
     carries = IN_PRESENCE
+    confirms = False
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._house = surroundings.house

@@ -39,6 +39,7 @@ class FakeLeg:
 
     name: str
     up: bool = True
+    confirms: bool = False
     carries: frozenset[Field] = IN_PRESENCE
     out: list[Envelope] = field(factory=list)
     cards: dict[str, PresenceDocument | None] = field(factory=dict)

@@ -87,7 +87,7 @@ def test_each_resource_of_a_contact_keeps_its_own_presence() -> None:
     bench.box.put(Envelope(TABLET, ALICE, here(), Side.EXTERNAL))
     bench.box.put(Envelope(BOB.at("phone"), ALICE, away(), Side.EXTERNAL))
     bench.box.opened(bench.transmit)
-    assert [(one.sender.resource, one.content) for one in bench.sent] == [("tablet", here()), ("phone", away())]
+    assert [(one.sender.resource, one.content) for one in bench.sent] == [("phone", away()), ("tablet", here())]
 
 
 def test_our_own_presence_waits_without_its_content() -> None:

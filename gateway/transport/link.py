@@ -18,7 +18,8 @@ from zope.interface import implementer
 
 from gateway.transport.certificate import peer_certificate
 from gateway.transport.clock import DelayedCall, Reactor
-from gateway.transport.receiver import LinkLimits, Receiver
+from gateway.transport.receiver import LinkLimits as LinkLimits
+from gateway.transport.receiver import Receiver as Receiver
 from gateway.transport.socket_tls import BROKEN, WAIT, describe, reset_on_close, tls_connection, tune
 
 READ_SIZE = ROUND_SIZE = 65536
@@ -33,8 +34,6 @@ BUSY_SECONDS = 0.05
 _News = TypeVar("_News")
 _log = Logger()
 
-__all__ = ["Link", "LinkLimits", "Receiver"]
-
 _Phase = enum.Enum("_Phase", ["NEW", "OPEN", "HANDSHAKE", "FLUSHING", "DRAINING", "LOST"])
 
 
@@ -48,6 +47,8 @@ class Link:
     _receiver: Receiver
     _limits: LinkLimits = LinkLimits()
     peer: tuple[str, int] = field(init=False)
+    drained: Callable[[], None] | None = field(init=False, default=None)
+    """Is called once, when the kernel has taken all that waits."""
     _phase: _Phase = field(init=False, default=_Phase.NEW)
     _tls: SSL.Connection | None = field(init=False, default=None)
     _buffer: bytearray = field(init=False, factory=bytearray, repr=False)
@@ -87,8 +88,7 @@ class Link:
     ) -> None:
         """Begins TLS on the same descriptor; `server_name` becomes the SNI and `alpn` the client's offer (XEP-0368).
 
-        A receiver throws away what it has of the plain bytes: nothing read before is part of the secured stream
-        (RFC 6120 5.3.1). The handshake is cut off after `handshake_seconds`.
+        A receiver throws away what it has of the plain bytes (RFC 6120 5.3.1); `handshake_seconds` bound it.
         """
         if self._phase not in (_Phase.NEW, _Phase.OPEN) or self._tls is not None:
             raise RuntimeError("TLS starts once, on an open link")
@@ -102,10 +102,7 @@ class Link:
         self._shake_hands()
 
     def close(self) -> None:
-        """Sends what is buffered, says good-bye in TLS and TCP, and gives up after `close_seconds`.
-
-        The receiver gets no more bytes, only `link_lost`.
-        """
+        """Sends what is buffered, says good-bye, gives up after `close_seconds`; the receiver gets only `link_lost`."""
         if self._phase is _Phase.HANDSHAKE:
             self.abort("closed during the TLS handshake")
         elif self._phase in (_Phase.NEW, _Phase.OPEN):
@@ -318,6 +315,9 @@ class Link:
             self._say_goodbye()
         elif not self._read_needs_write:
             self._reactor.removeWriter(self)
+        drained, self.drained = self.drained, None
+        if drained is not None and self._phase is _Phase.OPEN:
+            drained()
 
     def _shake_hands(self) -> None:
         if self._tls is None:

@@ -57,6 +57,18 @@ class AuthenticationRefused:
 
 
 @frozen
+class AckAsked:
+    """The peer asks how many of its stanzas are in safe hands (XEP-0198 section 4); all before this event count."""
+
+
+@frozen
+class Acknowledged:
+    """The peer has so many of the stanzas that were sent since stream management was asked for."""
+
+    count: int
+
+
+@frozen
 class PeerClosed:
     """The peer has closed its stream without an error."""
 
@@ -70,7 +82,18 @@ class Failed:
     ours: bool
 
 
-Event = StartTls | Authenticated | Verify | VerifyAnswer | AuthenticationRefused | PeerClosed | Failed | Element
+Event = (
+    StartTls
+    | Authenticated
+    | Verify
+    | VerifyAnswer
+    | AuthenticationRefused
+    | AckAsked
+    | Acknowledged
+    | PeerClosed
+    | Failed
+    | Element
+)
 """Anything in the list that receive() returns; a stanza comes as the Element itself."""
 
 

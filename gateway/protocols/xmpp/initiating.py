@@ -8,6 +8,7 @@ from attrs import define, field
 
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names, sasl_external
+from gateway.protocols.xmpp.acks import ENABLE, Heard, Said
 from gateway.protocols.xmpp.dialback import Outcome, read_condition, write_dialback
 from gateway.protocols.xmpp.events import (
     Authenticated,
@@ -47,6 +48,8 @@ class InitiatingStream(ServerStream):
     _proven: bool = field(init=False, default=False)
     """SASL has succeeded; the features that follow complete it."""
     _bidi: bool = field(init=False, default=False)
+    _counts: bool = field(init=False, default=False)
+    """The peer offers to count stanzas (XEP-0198)."""
     _asked: dict[str, str] = field(init=False, factory=dict, repr=False)
     """Keys under verification by the id of the stream on which they came."""
 
@@ -149,6 +152,7 @@ class InitiatingStream(ServerStream):
     def _choose(self, features: Element) -> None:
         """Takes the next step that the terms allow: TLS, then EXTERNAL, then dialback."""
         terms = self._agreed()
+        self._counts = features.child("sm", names.SM) is not None
         if terms is None:
             self._refuse("no terms for these domains")
             return
@@ -196,10 +200,22 @@ class InitiatingStream(ServerStream):
     def _ready(self, method: str) -> None:
         self._stage, self.deadline = "ready", None
         self._sendable.add((self.local, self.remote))
+        if self._counts:
+            # what follows is counted by the peer from its side of this element on (section 3)
+            self._out.append(ENABLE)
+            self.said = Said()
         if self._bidi:
             self._accept(self.remote, self.local, method)
         self._events.append(Authenticated(self.local, self.remote, method))
         self._ask_all()
+
+    def _agree(self, element: Element) -> None:
+        if self.said is None or self.said.agreed or element.name not in ("enabled", "failed"):
+            ServerStream._agree(self, element)
+        elif element.name == "failed":
+            self.said = None
+        else:
+            self.said.agreed, self.heard = True, Heard()
 
     def _ask_all(self) -> None:
         for stream_id, key in self._asked.items():

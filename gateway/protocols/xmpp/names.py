@@ -14,6 +14,7 @@ STREAM_ERRORS: Final = "urn:ietf:params:xml:ns:xmpp-streams"
 STANZA_ERRORS: Final = "urn:ietf:params:xml:ns:xmpp-stanzas"
 BIDI: Final = "urn:xmpp:bidi"
 BIDI_FEATURE: Final = "urn:xmpp:features:bidi"
+SM: Final = "urn:xmpp:sm:3"
 LIMITS: Final = "urn:xmpp:stream-limits:0"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 

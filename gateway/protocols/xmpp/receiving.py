@@ -10,6 +10,7 @@ from attrs import define, field
 
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names, sasl_external
+from gateway.protocols.xmpp.acks import ENABLED, NOT_EXPECTED, OFFER, Heard, Said
 from gateway.protocols.xmpp.dialback import Outcome, write_dialback
 from gateway.protocols.xmpp.events import Authenticated, AuthenticationRefused, Event, StartTls, StreamTerms, Verify
 from gateway.protocols.xmpp.reader import StreamOpened
@@ -132,6 +133,7 @@ class ReceivingStream(ServerStream):
                 offers += sasl_external.MECHANISMS if self._external else ""
                 offers += _BIDI if terms.bidi else ""
             offers += _DIALBACK if terms.dialback else ""
+            offers += OFFER if self._proven else ""
         idle = "" if self.idle_seconds is None else f"<idle-seconds>{self.idle_seconds}</idle-seconds>"
         most = self.limits_after.stanza_bytes
         return offers + f"<limits xmlns='{names.LIMITS}'><max-bytes>{most}</max-bytes>{idle}</limits>"
@@ -149,6 +151,16 @@ class ReceivingStream(ServerStream):
                 self._bidi = terms is not None and terms.bidi and (self.secure or not terms.require_tls)
             case _:
                 self._fail("unsupported-stanza-type", "neither a stanza nor part of the negotiation")
+
+    def _agree(self, element: Element) -> None:
+        """Begins to count; without resumption, for which a server would need no new stream (XEP-0198 section 3)."""
+        if element.name != "enable":
+            ServerStream._agree(self, element)
+        elif not self._inbound or self.heard is not None:
+            self._out.append(NOT_EXPECTED)
+        else:
+            self._out.append(ENABLED)
+            self.heard, self.said = Heard(), Said(agreed=True)
 
     def _start_tls(self) -> None:
         if self.secure or self._inbound:

@@ -6,8 +6,9 @@ from attrs import define, field
 
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names
+from gateway.protocols.xmpp.acks import AckFault
 from gateway.protocols.xmpp.dialback import DialbackSecret, Outcome, read_outcome, write_dialback
-from gateway.protocols.xmpp.events import Event, Host, StreamTerms
+from gateway.protocols.xmpp.events import AckAsked, Acknowledged, Event, Host, StreamTerms
 from gateway.protocols.xmpp.stream import Stream, domain_of
 from gateway.protocols.xmpp.stream_error import StreamError
 
@@ -58,8 +59,26 @@ class ServerStream(Stream):
     def _other(self, element: Element) -> None:
         if element.ns == names.DIALBACK and element.name in ("result", "verify"):
             self._dialback(element)
+        elif element.ns == names.SM:
+            self._manage(element)
         else:
             self._negotiate(element)
+
+    def _manage(self, element: Element) -> None:
+        """Takes what the peer says about the counting of stanzas (XEP-0198)."""
+        if element.name == "r" and self.heard is not None:
+            self._events.append(AckAsked())
+        elif element.name == "a" and self.said is not None and self.said.agreed:
+            try:
+                self._events.append(Acknowledged(self.said.acknowledged(element)))
+            except AckFault:
+                self._fail("undefined-condition", "handled count too high")
+        else:
+            self._agree(element)
+
+    def _agree(self, element: Element) -> None:
+        """Takes a step of agreeing to count."""
+        self._fail("unsupported-stanza-type", "nothing of stream management is expected")
 
     def _canonical(self, domain: str | None) -> str | None:
         return self.host.canonical(domain) if domain else None

@@ -10,6 +10,7 @@ from attrs import define, field
 from gateway.protocols.element import Element
 from gateway.protocols.xml_text import escape_attribute
 from gateway.protocols.xmpp import names
+from gateway.protocols.xmpp.acks import Heard, Said
 from gateway.protocols.xmpp.events import Event, Failed, PeerClosed
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, BEFORE_AUTHENTICATION, Limits
 from gateway.protocols.xmpp.reader import Reader, StreamEnded, StreamOpened, XmlFault
@@ -89,6 +90,10 @@ class Stream:
     """The language of the peer's texts that name none, when it is not the one that ours are in (RFC 6120 4.7.4)."""
     deadline: float | None = field(init=False)
     """When the owner closes the stream with connection-timeout unless it is authenticated; None afterwards."""
+    said: Said | None = field(init=False, default=None)
+    """What we have sent and the peer has, once stream management was asked for (XEP-0198)."""
+    heard: Heard | None = field(init=False, default=None)
+    """What the peer has sent, where it has us count; the owner counts, for it knows what is in safe hands."""
     _reader: Reader = field(init=False, repr=False)
     _out: list[str] = field(init=False, factory=list, repr=False)
     _events: list[Event] = field(init=False, factory=list, repr=False)
@@ -143,11 +148,21 @@ class Stream:
         self._out.clear()
         return written
 
-    def send(self, stanza_text: str) -> None:
-        """Appends a serialised jabber:server stanza of a pair that may_send() allows; raises NotAuthenticated."""
+    def send(self, stanza_text: str, count: int = 1) -> None:
+        """Appends a serialised jabber:server stanza, or several, of a pair that may_send() allows.
+
+        Raises NotAuthenticated.
+        """
         if not self._sendable or self._closing:
             raise NotAuthenticated("the stream carries no stanzas in this direction")
         self._out.append(stanza_text)
+        if self.said is not None:
+            self.said.count += count
+
+    def say_ack(self, text: str) -> None:
+        """Appends an element of stream management, unless our side is closed."""
+        if text and not self._closing:
+            self._out.append(text)
 
     def may_send(self, local: str, remote: str) -> bool:
         """Says whether stanzas from the local to the remote domain may go out on this stream."""
@@ -169,6 +184,8 @@ class Stream:
             self._out.append(error.serialise())
             self._deaf = True
         if self._header_sent:
+            if self.heard is not None and error is None:
+                self._out.append(self.heard.last_word())
             self._out.append("</stream:stream>")
         else:
             self._deaf = True
@@ -190,6 +207,7 @@ class Stream:
 
     def _restart(self, limits: Limits) -> None:
         self._reader = Reader(limits)
+        self.said = self.heard = None
         self._header_sent = False
         self.stream_id = ""
 

@@ -6,9 +6,13 @@ from typing import Any, Protocol
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
+from gateway.interfaces import Promise
 from gateway.protocols.element import Element
+from gateway.protocols.xmpp.acks import Heard
 from gateway.protocols.xmpp.component import ComponentStream
 from gateway.protocols.xmpp.events import (
+    AckAsked,
+    Acknowledged,
     Authenticated,
     AuthenticationRefused,
     Event,
@@ -28,6 +32,9 @@ from plugins.legs.xmpp.outflow import Outflow
 STEP = 8192
 """Bytes of a read that are parsed before their stanzas are worked off: while what was made of them is in the caches."""
 
+HIGH_WATER = 256 * 1024
+"""Bytes that a peer has not read, from which on nothing more is said to it, nor read from it."""
+
 AnyStream = ReceivingStream | InitiatingStream | ComponentStream
 
 
@@ -38,8 +45,8 @@ class Owner(Protocol):
     """Gives monotonic seconds."""
     outflow: Outflow
 
-    def take(self, connection: "Connection", element: Element) -> None:
-        """Takes a stanza that the stream has accepted."""
+    def take(self, connection: "Connection", element: Element) -> Promise | None:
+        """Takes a stanza that the stream has accepted; gives a promise when it is not in safe hands yet."""
 
     def start_tls(self, connection: "Connection") -> None:
         """Starts TLS on a link whose stream has agreed to it."""
@@ -52,6 +59,12 @@ class Owner(Protocol):
 
     def verified(self, connection: "Connection", event: VerifyAnswer) -> None:
         """Takes the answer about a key."""
+
+    def acknowledged(self, connection: "Connection", count: int) -> None:
+        """Takes note that the peer has so many of the stanzas that were said to it (XEP-0198)."""
+
+    def drained(self, connection: "Connection") -> None:
+        """Takes note that a link that was full takes something again."""
 
     def gone(self, connection: "Connection") -> None:
         """Takes note that a connection has ended."""
@@ -81,6 +94,13 @@ class Connection:
     """How the pair was authenticated."""
     proof_ends: float = float("inf")
     """Posix seconds at which the peer's certificate ends; a stream does not outlive it (RFC 6120 section 13.7.2.3)."""
+    unsafe: int = 0
+    """Stanzas that were taken and are not in safe hands yet."""
+    most_unsafe: int = 256
+    """As many of them may wait before nothing more is read."""
+    paused: bool = False
+    settled_close: bool = False
+    """The peer has closed after we had: it has taken everything (RFC 6120 section 4.4)."""
     ended_at: float | None = None
     """Monotonic seconds at which we closed our side of the stream."""
     place: str = ""
@@ -98,12 +118,57 @@ class Connection:
             for start in range(0, len(chunk), STEP):
                 for event in self.stream.receive(chunk[start : start + STEP], now):
                     if event.__class__ is Element:
-                        take(self, event)
+                        promise = take(self, event)
+                        heard = self.stream.heard
+                        if heard is not None:
+                            heard.took()
+                        if promise is not None and promise.kept is None:
+                            self._hold(promise, heard)
                     else:
                         self._happened(event)
             self.flush()
         finally:
             outflow.flush()
+
+    def _hold(self, promise: Promise, heard: Heard | None) -> None:
+        """Acknowledges a stanza no earlier than it is safe; reads no more while too many are not."""
+        number = heard.hold() if heard is not None else 0
+        self.unsafe += 1
+        if self.unsafe >= self.most_unsafe:
+            self.pause()
+        promise.then(lambda kept: self._safe(heard, number))
+
+    def _safe(self, heard: Heard | None, number: int) -> None:
+        self.unsafe -= 1
+        if heard is not None:
+            heard.let_go(number)
+            answer = heard.answer()
+            if answer:
+                self.stream.say_ack(answer)
+                self.owner.outflow.mark(self)
+        self.resume()
+
+    def pause(self) -> None:
+        """Reads no more for now."""
+        if not self.paused:
+            self.paused = True
+            self.link.pause_reading()
+
+    def resume(self) -> None:
+        """Reads again, unless stanzas wait for the disk or the peer does not read what it is told."""
+        if self.paused and self.unsafe < max(1, self.most_unsafe // 2) and self.link.buffered < HIGH_WATER:
+            self.paused = False
+            self.link.resume_reading()
+
+    def drained(self) -> None:
+        """Goes on, since the peer has read what waited for it."""
+        self.resume()
+        self.owner.drained(self)
+
+    @property
+    def choked(self) -> bool:
+        """Says whether so much waits on the link that nothing should be added."""
+        return self.link.buffered >= HIGH_WATER
 
     def start_tls(self, *terms: Any) -> None:
         """Begins TLS; the terms are those of `Link.start_tls`."""
@@ -134,6 +199,10 @@ class Connection:
         output = self.stream.take_output()
         if output:
             self.link.write(output)
+            if self.link.buffered >= HIGH_WATER:
+                # who does not read his answers is not listened to
+                self.pause()
+                self.link.drained = self.drained
         if self.tls_started:
             self.tls_started = False
             self.owner.start_tls(self)
@@ -161,7 +230,13 @@ class Connection:
             self.owner.verified(self, event)
         elif isinstance(event, AuthenticationRefused):
             self.reason = event.reason
+        elif isinstance(event, AckAsked):
+            if self.stream.heard is not None:
+                self.stream.say_ack(self.stream.heard.asked())
+        elif isinstance(event, Acknowledged):
+            self.owner.acknowledged(self, event.count)
         elif isinstance(event, PeerClosed):
+            self.settled_close = self.ended_at is not None
             self.clean = True
             self.reason = self.reason or "closed by the peer"
         elif isinstance(event, Failed):

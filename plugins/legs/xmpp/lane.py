@@ -5,6 +5,7 @@ from typing import Any
 from attrs import define, field
 
 from gateway.outbox import Outbox
+from plugins.legs.xmpp.confirming import Confirming
 from plugins.legs.xmpp.connection import Connection
 
 MOST_TEXTS = 256
@@ -26,6 +27,12 @@ class Lane:
     retry: Any = None
     """The delayed call that tries again, or None."""
     answers_pings: bool = False
+    confirming: Confirming | None = None
+    """Has the peer say which messages it has; None while no connection is up."""
+    lost_at: float | None = None
+    """Monotonic seconds at which the connection was lost, when the peer was known to have everything by then."""
+    failed_at: float | None = None
+    """Monotonic seconds since when no attempt has succeeded."""
     mourning: Any = None
     """The delayed call after which nothing heard from the remote domain is believed any more, or None."""
     broken: bool = False
@@ -77,6 +84,8 @@ class Lane:
             "remote": self.remote,
             "state": "up" if self.connection else "connecting" if self.connecting else "down",
             "queue": len(self.outbox),
+            "unconfirmed": self.outbox.unconfirmed,
+            "dead": self.outbox.dead,
             "bytes": self.outbox.bytes,
             "oldest": self.outbox.oldest,
             "tls": (link.tls_version or "") if link else "",

@@ -34,12 +34,14 @@ CARRIED = IN_STANZA | _EVENTS
 class OutwardPresence:
     """Writes presence to partners; one that goes to many contacts is written once, all but the addresses."""
 
-    __slots__ = ("_events", "_presence", "_said")
+    __slots__ = ("_events", "_presence", "_said", "count")
 
     def __init__(self) -> None:
         self._presence: Presence | None = None
         self._said: str | None = None
         self._events: tuple[Field, ...] = ()
+        self.count = 0
+        """The stanzas that were written last."""
 
     def write(self, presence: Presence, sender: str, recipient: str) -> str:
         """Gives the stanza, and an event for each published item that has changed.
@@ -50,6 +52,7 @@ class OutwardPresence:
         if presence is not self._presence:
             self._said, self._events = _stanza(presence), _changed_events(presence.changed)
             self._presence = presence
+            self.count = len(self._events) + (self._said is not None)
         text = ""
         if self._said is not None:
             text = f"<presence from='{escape_attribute(sender)}' to='{escape_attribute(recipient)}'{self._said}"

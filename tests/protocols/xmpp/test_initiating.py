@@ -5,6 +5,7 @@ import pytest
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret, Outcome
 from gateway.protocols.xmpp.events import (
+    Acknowledged,
     Authenticated,
     AuthenticationRefused,
     Failed,
@@ -284,7 +285,7 @@ def test_external_both_roles_after_starttls() -> None:
     assert isinstance(there, Element)
     assert (back.get("from"), there.get("from")) == ("bob@partner.example", "alice@corp.example/y")
     ours.close()
-    assert shuttle(ours, theirs) == ([PeerClosed()], [PeerClosed()])
+    assert shuttle(ours, theirs) == ([Acknowledged(0), PeerClosed()], [Acknowledged(0), PeerClosed()])
     assert ours.finished
     assert theirs.finished
 

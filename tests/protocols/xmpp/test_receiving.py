@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from gateway.protocols.element import Element
+from gateway.protocols.xmpp.acks import OFFER
 from gateway.protocols.xmpp.dialback import Outcome
 from gateway.protocols.xmpp.events import (
     Authenticated,
@@ -89,7 +90,7 @@ def test_external_from_header_to_stanza() -> None:
         OPENED.format("id1") + f"<stream:features>{EXTERNAL}{BIDI}{LIMITS}</stream:features>",
     )
     assert say(stream, AUTH.format("=")) == ([Authenticated(CORP, PARTNER, "external")], f"<success {SASL}/>")
-    assert say(stream, header()) == ([], OPENED.format("id2") + f"<stream:features>{LIMITS}</stream:features>")
+    assert say(stream, header()) == ([], OPENED.format("id2") + f"<stream:features>{OFFER}{LIMITS}</stream:features>")
     (message,), output = say(stream, MESSAGE)
     assert isinstance(message, Element)
     assert (message.name, output) == ("message", "")

@@ -9,7 +9,7 @@ import pytest_twisted
 from attrs import define, evolve, field
 from twisted.internet import reactor
 
-from gateway.config import InsideComponent
+from gateway.config import InsideComponent, SpoolTerms
 from gateway.config.values import Endpoint, Secret
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Side
@@ -79,6 +79,7 @@ def face_of(port: int, house: House, **changes: Any) -> ComponentFace:
         limits=evolve(LIMITS, **changes),
         gateway=SimpleNamespace(domains=["corp.example"]),
         bot=SimpleNamespace(address=None),
+        spool=SpoolTerms(),
     )
     around = Surroundings(config)  # type: ignore[arg-type]
     inside = InsideComponent(
