@@ -93,6 +93,21 @@ class Conversations:
             found.append(oldest)
         return found
 
+    def resume(self, conversation: Conversation) -> tuple[Conversation, ...]:
+        """Goes on with a conversation of an earlier run, where what is open knows its own time; gives what is over."""
+        over = self._room()
+        self._enter(conversation)
+        return over
+
+    def between(self, person: Address, contact: Address) -> list[Conversation]:
+        """Gives the open conversations of two bare addresses, the one in which they have spoken last at the end."""
+        return list(self._of_pair.get((person, contact), ()))
+
+    def over(self, conversation: Conversation) -> None:
+        """Forgets one that is over before it has fallen silent."""
+        if conversation in self._open:
+            self._forget(conversation)
+
     def close(self) -> list[Conversation]:
         """Gives, and forgets, all that are open."""
         found = list(self._open)
@@ -104,6 +119,9 @@ class Conversations:
         conversation.said[side] += 1
         conversation.last = now
         conversation.thread = conversation.thread or thread
+        self._enter(conversation)
+
+    def _enter(self, conversation: Conversation) -> None:
         self._open[conversation] = None
         self._open.move_to_end(conversation)
         of_pair = self._of_pair.setdefault((conversation.person, conversation.contact), [])

@@ -18,7 +18,7 @@ from gateway.config.lines import TomlPath
 from gateway.config.partnerships import Built, Contract, PartnerBuilder, PartnerRoute, Placed, known_level
 from gateway.config.policing import PolicyChanges
 from gateway.config.reading import Reading, toml
-from gateway.config.recording import LedgerTerms
+from gateway.config.recording import HistoryTerms, LedgerTerms, NoticeTerms
 from gateway.config.sections import (
     Assigned,
     File,
@@ -56,6 +56,8 @@ class Config:
     metrics: MetricsPage
     ledger: LedgerTerms
     archive: ArchiveTerms
+    history: HistoryTerms
+    notice: NoticeTerms
     trace: TraceTerms
     telemetry: TelemetryTerms
     feedback: FeedbackTerms
@@ -145,10 +147,18 @@ class Builder:
         self._check_inside()
         self._check_tls()
         self._check_ledger()
+        self._check_history()
         known = {name for each in self._partners for name in (each.section.domain, *each.section.aliases)}
         archiving.check(self._file.archive, known, self._reading.refuse)
         check_informing(self._file.trace, self._file.telemetry, self._file.feedback, self._reading.refuse)
         self._check_directories()
+
+    def _check_history(self) -> None:
+        terms = self._file.history
+        if terms.server is not None and not terms.secret_file and terms.secret is None:
+            self._reading.refuse(("history", "server"), "[history] server needs a secret or a secret_file")
+        if terms.server is not None and terms.ca.nobody:
+            self._reading.refuse(("history", "ca"), "[history] ca: the mail server is always verified")
 
     def _check_ledger(self) -> None:
         terms = self._file.ledger

@@ -32,6 +32,8 @@ _SECTIONS: Mapping[str, str] = {
     "metrics": "metrics",
     "ledger": "ledger",
     "archive": "archive",
+    "history": "history",
+    "notice": "notice",
     "trace": "trace",
     "telemetry": "telemetry",
     "feedback": "feedback",

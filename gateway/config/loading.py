@@ -143,6 +143,8 @@ def _built(path: Path, file: File, builder: Builder) -> Config | None:
         metrics=file.metrics,
         ledger=file.ledger,
         archive=file.archive,
+        history=file.history,
+        notice=file.notice,
         trace=file.trace,
         telemetry=file.telemetry,
         feedback=file.feedback,

@@ -71,6 +71,8 @@ _TABLES: tuple[tuple[str, type, bool], ...] = (
     ("[ledger]", recording.LedgerTerms, True),
     ("[archive]", archiving.ArchiveTerms, True),
     ("[[archive.rule]]", archiving.Archived, False),
+    ("[history]", recording.HistoryTerms, True),
+    ("[notice]", recording.NoticeTerms, True),
     ("[trace]", informing.TraceTerms, True),
     ("[[trace.scope]]", informing.Scoped, False),
     ("[telemetry]", informing.TelemetryTerms, True),

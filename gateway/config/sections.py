@@ -12,7 +12,7 @@ from gateway.config.federation import Discovering, Echo, Federation, Groups, Par
 from gateway.config.informing import FeedbackTerms, TelemetryTerms, TraceTerms
 from gateway.config.legs import InsideComponent, InsideServer, InsideSip, Outside
 from gateway.config.policing import Mode, PolicyChanges
-from gateway.config.recording import LedgerTerms
+from gateway.config.recording import HistoryTerms, LedgerTerms, NoticeTerms
 from gateway.config.settings import Bot, Switched
 from gateway.config.spooling import SpoolTerms
 from gateway.config.values import (
@@ -222,6 +222,8 @@ class File:
     metrics: MetricsPage = field(factory=MetricsPage)
     ledger: LedgerTerms = field(factory=LedgerTerms)
     archive: ArchiveTerms = field(factory=ArchiveTerms)
+    history: HistoryTerms = field(factory=HistoryTerms)
+    notice: NoticeTerms = field(factory=NoticeTerms)
     trace: TraceTerms = field(factory=TraceTerms)
     telemetry: TelemetryTerms = field(factory=TelemetryTerms)
     feedback: FeedbackTerms = field(factory=FeedbackTerms)

@@ -271,6 +271,14 @@ class Rows(Table):
         outcome=words("written failed"),
     )
     archive_lag = Row("gateway_archive_lag_seconds", Gauge, "How long the oldest record has waited for the database")
+    history = Row(
+        "gateway_history_total",
+        Counter,
+        "Conversations for mailboxes: kept there, failed attempts, given up for age, dropped for want of room",
+        outcome=words("kept failed expired dropped"),
+    )
+    history_waiting = Row("gateway_history_waiting", Gauge, "Conversations that are over and not in their mailbox yet")
+    history_oldest = Row("gateway_history_oldest_seconds", Gauge, "How long the oldest of them has waited")
     notices = Row(
         "gateway_notices_total",
         Counter,

@@ -1,0 +1,1 @@
+"""Keeps the conversations of people who chose it in their own mailboxes."""
