@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.announcing import Announcer, Tell
-from gateway.commands.informing_answers import FeedbackShown, TelemetryShown, TelemetryStatus
+from gateway.commands.informing_answers import FeedbackShown, StatementShown, TelemetryShown, TelemetryStatus
 from gateway.config import Config
 from gateway.feedback import Feedback
 from gateway.house import House
 from gateway.metrics import Metrics
 from gateway.model.address import Address
+from gateway.policy.settings import OwnSettings
 from gateway.policy.walls import Groups
 from gateway.reporting import Reporting
+from gateway.statement.stating import Stating
 from gateway.taps import Taps
 from gateway.tracing import Tracing
 from gateway.troubleshooting import Acquaintance, Troubleshooting
@@ -27,6 +29,8 @@ class Informing(Troubleshooting):
         config_of: Callable[[], Config],
         house: House,
         groups: Callable[[str], Groups],
+        own: Callable[[str], OwnSettings],
+        people: Callable[[], Iterable[Address]],
         taps: Taps,
         metrics: Metrics,
         reactor: Any,
@@ -45,6 +49,8 @@ class Informing(Troubleshooting):
         switched(tracing.on)
         self._reporting = Reporting(config_of, metrics, config.state, reactor, now, lambda: now() - begun)
         self._feedback = Feedback(config_of, groups, reactor, now, self._reporting.machine)
+        self._stating = Stating(config_of, self._telemetry_now, groups, own, self._announcer, people, now)
+        self._reporting.on_change = self._stating.look
         self._ticks = 0
 
     def told_by(self, tell: Tell | None) -> None:
@@ -62,6 +68,11 @@ class Informing(Troubleshooting):
     def reload_informing(self, config: Config) -> None:
         """Takes a new configuration into use."""
         self.tracing.take(config.trace)
+        self._stating.look()
+
+    def begin_informing(self) -> None:
+        """Keeps what holds from this start on."""
+        self._stating.look()
 
     def end_informing(self) -> None:
         """Writes what is left."""
@@ -86,6 +97,16 @@ class Informing(Troubleshooting):
     async def feedback(self, text: str, owner: str | None, yes: str | None) -> FeedbackShown:
         """Shows what would be sent to whom; with `yes` sends it."""
         return await self._feedback.say(text, owner or "", yes is not None)
+
+    def privacy_statement(
+        self, owner: str | None, since: str | None, format: str | None, language: str | None
+    ) -> StatementShown:
+        """Writes the privacy statement for everybody or one person, or what has changed since a revision."""
+        return self._stating.write(owner or "", since, format, language)
+
+    def _telemetry_now(self) -> tuple[bool, bool]:
+        found = self._reporting.decided
+        return bool(found.value), found.locked
 
     def _people_with_domains(self, domains: frozenset[str]) -> Iterable[Address]:
         """Gives our people who have anything to do with contacts at some domains."""

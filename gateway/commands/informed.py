@@ -34,5 +34,17 @@ COMMANDS: tuple[Command, ...] = (
         informing.feedback,
         own="owner",
     ),
+    daemon(
+        "privacy-statement",
+        "Write what the gateway does with what is known of people, as it is set up.",
+        (
+            Parameter("owner", "for one of our people", read_person, True, option="for"),
+            Parameter("since", "only what has changed since this revision", as_is, True),
+            Parameter("format", "otherwise markdown", as_is, True, choices=("markdown", "html", "text")),
+            Parameter("language", "otherwise en", as_is, True),
+        ),
+        informing.statement,
+        own="owner",
+    ),
 )
 """In the order in which help shows them."""

@@ -90,3 +90,8 @@ class Informed(Protocol):
 
     def feedback(self, text: str, owner: str | None, yes: str | None) -> Awaitable[FeedbackShown] | FeedbackShown:
         """Shows what would be sent to whom; with `yes` sends it."""
+
+    def privacy_statement(
+        self, owner: str | None, since: str | None, format: str | None, language: str | None
+    ) -> StatementShown:
+        """Writes the privacy statement for everybody or one person, or what has changed since a revision."""

@@ -55,10 +55,15 @@ class Concerned:
         return not scope.group or (not scope.on if self.groups is None else scope.group in self.groups)
 
 
-def decided(scopes: Iterable[Scope], whom: Concerned, now: float) -> Effective:
-    """Decides whether something is on for somebody; what has ended counts no longer."""
-    return kept(
+def said(scopes: Iterable[Scope], whom: Concerned, now: float) -> list[Setting]:
+    """Gives what has been said about somebody and has not ended."""
+    return [
         Setting(scope.layer, scope.on, scope.locked)
         for scope in scopes
         if (scope.until is None or scope.until > now) and whom.by(scope)
-    )
+    ]
+
+
+def decided(scopes: Iterable[Scope], whom: Concerned, now: float) -> Effective:
+    """Decides whether something is on for somebody."""
+    return kept(said(scopes, whom, now))
