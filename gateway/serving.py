@@ -12,6 +12,7 @@ from twisted.internet.defer import ensureDeferred
 
 from gateway import log as gateway_log
 from gateway.config import load
+from gateway.config.bundle import restore_interrupted
 from gateway.daemon import Daemon
 from gateway.errors import ConfigError, GatewayError
 from gateway.log import Log
@@ -28,8 +29,11 @@ def run(path: Path) -> int:
     from twisted.internet import reactor
 
     try:
+        restored = restore_interrupted(path)
         config = load(path)
         gateway_log.start(level=config.gateway.log.value)
+        if restored:
+            log.warn("configuration restored", path=str(path))
         daemon = Daemon(config, reactor)
     except ConfigError as problem:
         print(problem, file=sys.stderr)  # noqa: T201 the administrator is at the terminal
