@@ -82,6 +82,13 @@ class Tls:
         default=Trust(), metadata=says('Authorities believed for partners: "system", or a PEM file.', '"system"')
     )
     extra: tuple[TlsExtra, ...] = field(default=(), metadata=says("Certificates for further domains of ours."))
+    crl: tuple[Path, ...] = field(
+        default=(),
+        metadata=says(
+            "Lists of revoked certificates, PEM or DER, signed by their authority; looked at for changes each minute.",
+            '["/etc/gateway/partners.crl"]',
+        ),
+    )
 
     def of(self, domain: str) -> tuple[Path, Path]:
         """Gives the certificate and key files for one of our domains."""

@@ -63,6 +63,8 @@ class PeerCertificate:
     has_client_eku: bool | None = None
     issuer: str = ""
     """The issuer's name (RFC 4514)."""
+    chain: tuple[tuple[str, int], ...] = ()
+    """Issuer and serial number of this certificate and of those that came with it."""
 
 
 @frozen
@@ -78,10 +80,16 @@ class Proof:
 def peer_certificate(connection: SSL.Connection, errors: Iterable[int]) -> PeerCertificate | None:
     """Returns what the peer presented, None if nothing; `errors` are the OpenSSL verify codes of its chain."""
     presented = connection.get_peer_certificate()
-    return None if presented is None else read_certificate(presented.to_cryptography(), errors)
+    if presented is None:
+        return None
+    # what a client shows does not stand in its own chain
+    beside = connection.get_peer_cert_chain(as_cryptography=True) or []
+    return read_certificate(presented.to_cryptography(), errors, beside)
 
 
-def read_certificate(certificate: x509.Certificate, errors: Iterable[int] = ()) -> PeerCertificate:
+def read_certificate(
+    certificate: x509.Certificate, errors: Iterable[int] = (), beside: Iterable[x509.Certificate] = ()
+) -> PeerCertificate:
     """Extracts the names, hashes and dates; a name extension that cannot be parsed yields no names."""
     names = _extension(certificate, x509.SubjectAlternativeName) or x509.SubjectAlternativeName([])
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -95,8 +103,14 @@ def read_certificate(certificate: x509.Certificate, errors: Iterable[int] = ()) 
         not_after=certificate.not_valid_after_utc.timestamp(),
         chain_errors=frozenset(errors),
         has_client_eku=_has_usage(certificate, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH),
-        issuer=certificate.issuer.rfc4514_string()[:LONGEST_NAME],
+        issuer=name_of(certificate.issuer),
+        chain=tuple(dict.fromkeys((name_of(each.issuer), each.serial_number) for each in (certificate, *beside))),
     )
+
+
+def name_of(name: x509.Name) -> str:
+    """Gives a name in the form of RFC 4514, bounded."""
+    return name.rfc4514_string()[:LONGEST_NAME]
 
 
 def serves_only(certificate: x509.Certificate) -> bool:

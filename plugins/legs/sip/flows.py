@@ -29,6 +29,8 @@ MOST_WAITING = 256 * 1024
 IDLE_SECONDS = 600.0
 MESSAGE_SECONDS = 30.0
 """How long a message may take from its first byte to its last."""
+PROOF_SECONDS = 30.0
+"""How often the certificate of a live connection is judged again."""
 PONG = b"\r\n"
 
 
@@ -112,6 +114,9 @@ class StreamFlow:
     heard_at: float = 0.0
     """When a whole message came last."""
     ended: bool = False
+    _certificate: PeerCertificate | None = None
+    _proven_until: float = 0.0
+    """Monotonic seconds at which the certificate is looked at again."""
     _ready: bool = False
     _left: list[Place] = field(factory=list)
     _waiting: list[bytes] = field(factory=list)
@@ -197,6 +202,7 @@ class StreamFlow:
             log.warn("certificate refused", side=self.owner.name, peer=self.domain or self.place)
             self._cut("the certificate does not prove the domain")
             return
+        self._certificate, self._proven_until = certificate, self.owner.reactor.seconds() + PROOF_SECONDS
         log.info("link up", side=self.owner.name, peer=self.domain or sorted(self.certified)[0])
         self.owner.connected(self, certificate)
         self._open()
@@ -218,9 +224,19 @@ class StreamFlow:
         self._take(events)
 
     def look(self, now: float) -> None:
-        """Closes the connection when nobody has used it for long, cuts it when a message does not come to its end."""
+        """Closes the connection when nobody has used it for long, cuts it when a message does not come to its end.
+
+        One whose certificate does not prove any more what it has proven is closed as well: it has expired, is revoked,
+        or the contract has changed.
+        """
         if self.link is None:
             return
+        if self._certificate is not None and now >= self._proven_until:
+            self._proven_until = now + PROOF_SECONDS
+            if not (self.certified or frozenset()) <= self.owner.host.proven(self._certificate):
+                log.warn("certificate not believed any more", side=self.owner.name, peer=self.domain or self.place)
+                self.close()
+                return
         if now - self.used_at > IDLE_SECONDS:
             self.close()
         elif not self._reader.idle and now - self.heard_at > MESSAGE_SECONDS:

@@ -11,6 +11,7 @@ from gateway.policy.partners import Partner
 from gateway.transport.certificate import PeerCertificate, distrust, sip_domains
 from gateway.transport.places import named_target
 from gateway.transport.resolver import Resolver, Target
+from gateway.transport.revocation import Revocations
 from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
 
 
@@ -57,6 +58,7 @@ class OutsideSipHost:
         servers = {files: server_context(each, _anchors(config.tls.ca)) for files, each in loaded.items()}
         by_name = {ascii_domain(domain): servers[files] for domain, files in paths.items()}
         first = paths[str(config.gateway.domains[0])]
+        revocations = Revocations.configured(config, self._now)
         server = server_context(loaded[first], _anchors(config.tls.ca), by_name.get)
         clients = {
             (files, trust): client_context(each, _anchors(trust))
@@ -67,7 +69,7 @@ class OutsideSipHost:
         def take_into_use() -> None:
             self._config, self._first, self._paths = config, first, paths
             self._expiries = {domain: loaded[files].not_after for domain, files in paths.items()}
-            self._server, self._clients = server, clients
+            self._server, self._clients, self._revocations = server, clients, revocations
             self._ours = frozenset(str(domain) for domain in config.gateway.domains)
 
         return take_into_use
@@ -139,7 +141,7 @@ class OutsideSipHost:
     def _accepts(self, certificate: PeerCertificate, domain: str) -> bool:
         partner = self._config.partners.of(domain)
         route = self._config.route_of(domain)
-        if route is None or not self._speaks(partner):
+        if route is None or not self._speaks(partner) or self._revocations.revoked(certificate):
             return False
         pins, lenient = frozenset(route.pins), route.server_only_certificates
         return not distrust(certificate, pins=pins, accept_server_only_eku=lenient, now=self._now())

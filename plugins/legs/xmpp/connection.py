@@ -15,6 +15,7 @@ from gateway.protocols.xmpp.events import (
     Acknowledged,
     Authenticated,
     AuthenticationRefused,
+    Counting,
     Event,
     Failed,
     PeerClosed,
@@ -94,6 +95,11 @@ class Connection:
     """How the pair was authenticated."""
     proof_ends: float = float("inf")
     """Posix seconds at which the peer's certificate ends; a stream does not outlive it (RFC 6120 section 13.7.2.3)."""
+    certificate: PeerCertificate | None = None
+    judged_at: float = 0.0
+    """Monotonic seconds at which the certificate was last judged."""
+    heard: Heard | None = None
+    """Counts the peer's stanzas, from where it has asked for that."""
     unsafe: int = 0
     """Stanzas that were taken and are not in safe hands yet."""
     most_unsafe: int = 256
@@ -119,7 +125,7 @@ class Connection:
                 for event in self.stream.receive(chunk[start : start + STEP], now):
                     if event.__class__ is Element:
                         promise = take(self, event)
-                        heard = self.stream.heard
+                        heard = self.heard
                         if heard is not None:
                             heard.took()
                         if promise is not None and promise.kept is None:
@@ -181,7 +187,7 @@ class Connection:
         if isinstance(self.stream, ComponentStream):
             return
         if certificate is not None:
-            self.proof_ends = certificate.not_after
+            self.certificate, self.proof_ends = certificate, certificate.not_after
         for event in self.stream.tls_established(certificate):
             self._happened(event)
         self.flush()
@@ -230,9 +236,11 @@ class Connection:
             self.owner.verified(self, event)
         elif isinstance(event, AuthenticationRefused):
             self.reason = event.reason
+        elif isinstance(event, Counting):
+            self.heard = self.stream.heard
         elif isinstance(event, AckAsked):
-            if self.stream.heard is not None:
-                self.stream.say_ack(self.stream.heard.asked())
+            if self.heard is not None:
+                self.stream.say_ack(self.heard.asked())
         elif isinstance(event, Acknowledged):
             self.owner.acknowledged(self, event.count)
         elif isinstance(event, PeerClosed):

@@ -41,6 +41,8 @@ SLEEPY_SECONDS = 10.0
 """Silence after which a stream gives back the memory that it can do without."""
 CLOSE_SECONDS = 10.0
 """How long a peer may take to close its side of a stream (RFC 6120 section 4.4)."""
+PROOF_SECONDS = 30.0
+"""How often the certificate of a live stream is judged again: it may have been revoked."""
 SMALL = 2500
 """Characters of a stanza that every peer takes: 10 000 bytes at the least (RFC 6120 section 13.12)."""
 NOT_FOUND = Problem.REMOTE_SERVER_NOT_FOUND
@@ -332,10 +334,20 @@ class ServerFace:
             connection.link.close()
         elif connection.proof_ends < self.now():
             connection.end(StreamError("reset", "the certificate has expired"))
+        elif self._disproven(connection, now):
+            connection.end(StreamError("reset", "the certificate is not believed any more"))
         elif stream.deadline is None and now - connection.used_at > self.limits.idle_seconds:
             connection.end()
         elif now - connection.heard_at > SLEEPY_SECONDS:
             stream.hibernate()
+
+    def _disproven(self, connection: Connection, now: float) -> bool:
+        """Says whether a certificate does not prove any more what it has proven; looks once in a while."""
+        certificate, remote = connection.certificate, connection.stream.remote
+        if connection.method != "external" or certificate is None or now - connection.judged_at < PROOF_SECONDS:
+            return False
+        connection.judged_at = now
+        return not self.host.proves(certificate, remote or "")
 
     def ping(self, local: str, remote: str) -> "Deferred[None]":
         """Pings a domain and fires when it answers; connects first if need be."""

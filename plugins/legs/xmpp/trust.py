@@ -10,6 +10,7 @@ from gateway.config import Config, InsideServer, PartnerRoute, Trust
 from gateway.model.address import ascii_domain
 from gateway.transport.authority import CertificateAuthority, MintedContexts
 from gateway.transport.certificate import PeerCertificate, explain_failure, pinned, proves
+from gateway.transport.revocation import Revocations
 from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
 
 NOBODY = frozenset[str]()
@@ -32,6 +33,7 @@ class OutsideTrust:
         self._credentials = {str(domain): Credentials.load(*config.tls.of(domain)) for domain in config.gateway.domains}
         self._clients: dict[tuple[str, Trust], SSL.Context] = {}
         self._servers: dict[tuple[str, Trust], SSL.Context] = {}
+        self._revocations = Revocations.configured(config, now)
         for domain in config.gateway.domains:
             for trust in self._trusts():
                 self.client_for(domain, trust)
@@ -54,7 +56,7 @@ class OutsideTrust:
     def proves(self, certificate: PeerCertificate, remote: str) -> bool:
         """Says whether a certificate proves a partner's domain under that partner's contract."""
         judgement = self._judgement(remote)
-        if judgement is None:
+        if judgement is None or self._revocations.revoked(certificate):
             return False
         pins, lenient = judgement.pins, judgement.accept_server_only
         return proves(certificate, remote, pins=pins, accept_server_only_eku=lenient, now=self._now()) is not None
@@ -62,6 +64,8 @@ class OutsideTrust:
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says in a sentence what a certificate lacks."""
         judgement = self._judgement(remote) or Judgement(NOBODY, False)
+        if certificate is not None and self._revocations.revoked(certificate):
+            return f"The certificate does not prove {remote}: it, or one that vouches for it, is revoked."
         return explain_failure(
             certificate,
             remote,

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,6 +73,9 @@ class Owner:
     dead: list[Place] = field(factory=list)
     ways: list[Any] = field(factory=list)
     reads: int = 0
+
+    def malformed(self, flow: Flow, malformed: object) -> None:
+        """Nobody listens here."""
 
     def received(self, message: Request | Response, flow: Flow) -> None:
         self.heard.append(message)
@@ -270,3 +274,32 @@ def test_messages_that_are_sent_together_are_one_write_and_a_wrong_one_hurts_no_
     flow.send(good, wrong, good)
     peer.settimeout(5.0)
     assert peer.recv(65536).count(b"OPTIONS sip:") == 2
+
+
+@define
+class Judge:
+    """Believes a certificate until it does not."""
+
+    believed: frozenset[str] = frozenset({"partner.example"})
+
+    def proven(self, certificate: object) -> frozenset[str]:
+        return self.believed
+
+
+def test_a_certificate_that_is_not_believed_any_more_ends_its_connection(
+    plain: tuple[StreamFlow, Owner, socket.socket],
+) -> None:
+    flow, owner, _ = plain
+    owner.host = judge = Judge()
+    closed: list[str] = []
+    kept, flow.link = flow.link, SimpleNamespace(close=lambda: closed.append("closed"))  # type: ignore[assignment]
+    now = reactor.seconds()  # type: ignore[attr-defined]
+    flow.tls_established(PeerCertificate())
+    flow.look(now + 31)
+    assert closed == []
+    judge.believed = frozenset()
+    flow.look(now + 32)
+    assert closed == []
+    flow.look(now + 62)
+    flow.link = kept
+    assert closed == ["closed"]
