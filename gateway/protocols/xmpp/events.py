@@ -57,6 +57,11 @@ class AuthenticationRefused:
 
 
 @frozen
+class Counting:
+    """From here on the owner counts the peer's stanzas in `heard` (XEP-0198 section 3)."""
+
+
+@frozen
 class AckAsked:
     """The peer asks how many of its stanzas are in safe hands (XEP-0198 section 4); all before this event count."""
 
@@ -88,6 +93,7 @@ Event = (
     | Verify
     | VerifyAnswer
     | AuthenticationRefused
+    | Counting
     | AckAsked
     | Acknowledged
     | PeerClosed

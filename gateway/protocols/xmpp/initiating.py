@@ -13,6 +13,7 @@ from gateway.protocols.xmpp.dialback import Outcome, read_condition, write_dialb
 from gateway.protocols.xmpp.events import (
     Authenticated,
     AuthenticationRefused,
+    Counting,
     Event,
     StartTls,
     StreamTerms,
@@ -216,6 +217,7 @@ class InitiatingStream(ServerStream):
             self.said = None
         else:
             self.said.agreed, self.heard = True, Heard()
+            self._events.append(Counting())
 
     def _ask_all(self) -> None:
         for stream_id, key in self._asked.items():

@@ -12,7 +12,15 @@ from gateway.protocols.element import Element
 from gateway.protocols.xmpp import names, sasl_external
 from gateway.protocols.xmpp.acks import ENABLED, NOT_EXPECTED, OFFER, Heard, Said
 from gateway.protocols.xmpp.dialback import Outcome, write_dialback
-from gateway.protocols.xmpp.events import Authenticated, AuthenticationRefused, Event, StartTls, StreamTerms, Verify
+from gateway.protocols.xmpp.events import (
+    Authenticated,
+    AuthenticationRefused,
+    Counting,
+    Event,
+    StartTls,
+    StreamTerms,
+    Verify,
+)
 from gateway.protocols.xmpp.reader import StreamOpened
 from gateway.protocols.xmpp.server_stream import ServerStream
 from gateway.protocols.xmpp.stream import DIALBACK_SECONDS, header_fault, open_tag, speaks_version_1
@@ -161,6 +169,7 @@ class ReceivingStream(ServerStream):
         else:
             self._out.append(ENABLED)
             self.heard, self.said = Heard(), Said(agreed=True)
+            self._events.append(Counting())
 
     def _start_tls(self) -> None:
         if self.secure or self._inbound:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.acks import ENABLE, ENABLED, OFFER, REQUEST, AckFault, Heard, Said
-from gateway.protocols.xmpp.events import AckAsked, Acknowledged, Authenticated, Failed
+from gateway.protocols.xmpp.events import AckAsked, Acknowledged, Authenticated, Counting, Failed
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.receiving import ReceivingStream
 
@@ -50,10 +50,9 @@ def test_it_is_offered_only_to_who_has_proven_himself() -> None:
 
 def test_a_peer_that_enables_it_is_counted_from_there_on_and_told_when_it_asks() -> None:
     stream = accepted()
-    say(stream, MESSAGE)
-    events, said = say(stream, ENABLE + MESSAGE + REQUEST)
+    events, said = say(stream, MESSAGE + ENABLE + MESSAGE + REQUEST)
     assert said == ENABLED
-    assert [type(event) for event in events] == [Element, AckAsked]
+    assert [type(event) for event in events] == [Element, Counting, Element, AckAsked]
     assert stream.heard is not None and stream.heard.count == 0  # the owner counts
 
 
@@ -68,7 +67,7 @@ def test_we_enable_it_where_it_is_offered_and_count_from_the_request_on() -> Non
     assert said == ENABLE and stream.said is not None and not stream.said.agreed
     stream.send(OURS)
     stream.send(OURS * 2, 2)
-    assert say(stream, ENABLED) == ([], OURS * 3)
+    assert say(stream, ENABLED) == ([Counting()], OURS * 3)
     assert stream.said.agreed and stream.said.count == 3
     assert say(stream, f"<a {SM} h='2'/>") == ([Acknowledged(2)], "")
     assert say(stream, f"<a {SM} h='3'/>") == ([Acknowledged(3)], "")
