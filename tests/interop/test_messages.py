@@ -8,7 +8,7 @@ from attrs import frozen
 from .client import Client
 from .gateway import Gateway
 from .lab import Lab
-from .scene import READY, befriend, configuration, give, inside_trust, partner, tell
+from .scene import READY, befriend, configuration, give, inside_trust, partner, table, tell
 from .stanza import Stanza
 
 pytestmark = pytest.mark.interop
@@ -37,7 +37,8 @@ def _config(lab: Lab, **profile: object) -> str:
     ally = partner("ally.example", modalities=["presence", "im", "queries", "encrypted"])
     gone = partner("gone.example", route="127.0.0.99:5269")
     limits = {"queue_seconds": 1.0, "connect_seconds": 2.0}
-    return configuration(lab, partner("partner.example", **profile), ally, gone, limits=limits)
+    spool = table("spool", seconds=1.0)
+    return configuration(lab, partner("partner.example", **profile), ally, gone, spool, limits=limits)
 
 
 @pytest.fixture(scope="module")

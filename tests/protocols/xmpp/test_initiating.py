@@ -8,6 +8,7 @@ from gateway.protocols.xmpp.events import (
     Acknowledged,
     Authenticated,
     AuthenticationRefused,
+    Counting,
     Failed,
     PeerClosed,
     StartTls,
@@ -274,8 +275,8 @@ def test_external_both_roles_after_starttls() -> None:
     ours.tls_established(frozenset({PARTNER}))
     theirs.tls_established(frozenset({CORP}))
     assert shuttle(ours, theirs) == (
-        [Authenticated(CORP, PARTNER, "external")],
-        [Authenticated(PARTNER, CORP, "external")],
+        [Authenticated(CORP, PARTNER, "external"), Counting()],
+        [Authenticated(PARTNER, CORP, "external"), Counting()],
     )
     assert (ours.stream_id, len(ours.stream_id)) == (theirs.stream_id, 32)
     ours.send(MESSAGE)
