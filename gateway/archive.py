@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from gateway.config import Config
 from gateway.conversations import IDLE_SECONDS, Conversation, Conversations
 from gateway.errors import LedgerError
 from gateway.interfaces import Promise
@@ -19,15 +20,18 @@ from gateway.model.presence import Presence
 from gateway.model.records import Record, RecordKind, body_of
 from gateway.policy.archiving import NOTHING, ArchiveRule, ArchiveTerms, Mode, retention, terms
 from gateway.policy.authorization import Facts
+from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Verdict
 from gateway.policy.walls import Groups
-from gateway.store.archive import ArchiveStore, RecordRow, chained
+from gateway.store.archive import ArchiveStore, Place, RecordRow, chained
 from gateway.store.ledger import note_anchor
 from gateway.store.sealing import Keys
 from gateway.store.writer import Statement
 
 log = Log("archive")
 
+FILE = "archive.db"
+"""The name of the archive in the state folder."""
 MOST_TERMS = 50_000
 """Pairs of addresses of which is remembered what is kept of them."""
 ANCHOR_SECONDS = 3600.0
@@ -51,6 +55,11 @@ class ArchiveRules:
         return any(rule.critical and rule.mode is not Mode.NONE for rule in self.rules)
 
     @property
+    def any(self) -> bool:
+        """Says whether anything is kept of anybody."""
+        return any(rule.mode not in (None, Mode.NONE) for rule in self.rules)
+
+    @property
     def days(self) -> tuple[int, int]:
         """Gives the shortest and the longest retention that any rule gives."""
         found = [self.retention_days, *(rule.retention_days for rule in self.rules if rule.retention_days is not None)]
@@ -63,6 +72,7 @@ class Surroundings:
 
     facts_of: Callable[[Envelope], Facts]
     groups_of: Callable[[str], Groups]
+    partner_of: Callable[[str], Partner | None] = lambda domain: None
 
 
 class Archive:
@@ -118,6 +128,11 @@ class Archive:
     def head(self) -> Anchor:
         """Gives the newest record that is on the disk."""
         return self.journal.head
+
+    @property
+    def missed(self) -> int:
+        """Counts the records that were lost since it was written last."""
+        return self._missed
 
     @property
     def anchors(self) -> Path:
@@ -342,12 +357,31 @@ class Archive:
         self.note_anchor()
         await self.store.close()
 
-    def cutoff(self, person: str, contact: str, facts: Facts | None) -> float | None:
+    def cutoff(self, person: str, contact: str) -> float | None:
         """Gives the moment (posix seconds) before which records of the two are due; None while it is not known."""
-        groups = self._around.groups_of(person) if self._around is not None else None
-        partner = facts.partner if facts is not None else None
-        days = retention(self._rules.rules, person, groups, partner, self._rules.retention_days)
+        around = self._around
+        if around is None:
+            return None
+        partner = around.partner_of(contact.rpartition("@")[2])
+        days = retention(self._rules.rules, person, around.groups_of(person), partner, self._rules.retention_days)
         return None if days is None else self._now() - days * _DAY
+
+    def since(self, days: float) -> float:
+        """Gives the moment so many days ago, in posix seconds."""
+        return self._now() - days * _DAY
+
+
+def place_of(config: Config) -> Place:
+    """Gives where a configuration keeps the archive."""
+    terms = config.archive
+    address = terms.postgresql.text if terms.postgresql is not None else ""
+    return Place(terms.file or config.state / FILE, address)
+
+
+def rules_of(config: Config) -> ArchiveRules:
+    """Gives what a configuration says about the archive."""
+    told = config.archive
+    return ArchiveRules(told.rules, told.retention_days, told.idle_minutes * 60.0)
 
 
 _SENT: Mapping[Side, Mapping[str, Any]] = {side: {"direction": way, "outcome": "sent"} for side, way in _WAY.items()}

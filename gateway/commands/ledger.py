@@ -62,7 +62,7 @@ def verify(config: Path | None, file: str | None, anchor: str | None) -> dict[st
 
 def _walked(config: Path | None, file: str | None, known: list[Anchor]) -> tuple[Verified, str]:
     if file:
-        return walk(_lines_of(Path(file)), known), file
+        return walk(lines_of(Path(file)), known), file
     if config is None:
         raise CommandError("no configuration, and so no ledger: name an export with --file, or --config F")
     path = load(config).state / "ledger.db"
@@ -71,7 +71,8 @@ def _walked(config: Path | None, file: str | None, known: list[Anchor]) -> tuple
     return walk(lines(path), [*known, *anchors(path)]), str(path)
 
 
-def _lines_of(path: Path) -> Iterator[Mapping[str, Any]]:
+def lines_of(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Goes through the lines of an export; raises LedgerError."""
     try:
         with path.open(encoding="ascii") as file:
             number = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import NotRequired, Protocol, TypeAlias, TypedDict, TypeVar
 
+from gateway.commands.archive_answers import Archival
 from gateway.commands.informing_answers import Informed
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.commands.policy_answers import Policed
+from gateway.commands.remembered import Remembered
 from gateway.policy.access_level import Origin
 
 _Answer = TypeVar("_Answer")
@@ -292,6 +294,8 @@ class Status(TypedDict):
     checks: dict[str, str | None]
     ledger: str
     """The number and the link of its newest entry, or '' when none is kept."""
+    archive: str
+    """`off`, or `on` and whether it works."""
     partners: list[PartnerListed]
 
 
@@ -302,7 +306,7 @@ class Reloaded(TypedDict):
     restart: list[str]
 
 
-class Operations(Informed, Policed, Protocol):
+class Operations(Informed, Remembered, Policed, Archival, Protocol):
     """What the running daemon does for a command; each raises GatewayError with a text for the person who asked."""
 
     def view(self, owner: str, contact: str, protocol: str | None, origin: Origin) -> Soon[Viewed]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.commands import exchange, ledger, offline, own, render
+from gateway.commands.archived import COMMANDS as ARCHIVED
 from gateway.commands.check import SECTIONS, check
 from gateway.commands.command import (
     EVERYONE,
@@ -22,6 +23,7 @@ from gateway.commands.command import (
 from gateway.commands.informed import COMMANDS as INFORMED
 from gateway.commands.operations import Operations
 from gateway.commands.policed import COMMANDS as POLICED
+from gateway.commands.remembered import COMMANDS as REMEMBERED
 from gateway.errors import CommandError
 from gateway.model.address import Address, normal_domain
 from gateway.model.presence import Field
@@ -219,6 +221,8 @@ COMMANDS: tuple[Command, ...] = (
         ledger.show_erase,
     ),
     *POLICED,
+    *REMEMBERED,
+    *ARCHIVED,
     *INFORMED,
     daemon("status", "Say how the daemon is.", (), render.status, lambda result: int(not result["ready"])),
     daemon("reload", "Read the configuration again: all of it, or none.", (), render.reload, asks=True),

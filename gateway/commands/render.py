@@ -170,6 +170,7 @@ def status(result: Status) -> str:
     lines += [f"  {name}: {escape(problem, 1000)}" for name, problem in result["checks"].items() if problem]
     if result["ledger"]:
         lines.append(f"  ledger head {result['ledger']}")
+    lines.append(f"  archive {escape(result['archive'], 400)}")
     return "\n".join([*lines, partners_list(result["partners"])])
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -238,37 +238,43 @@ _OF_CONVERSATION = f"SELECT seq FROM record WHERE conversation = ? AND {_FULL}"
 
 def naming(rows: Rows, party: str) -> Due:
     """Gives the records about a person or with a contact."""
-    parties = {each.party for each in holds(rows)}
+    kept = {each.party for each in holds(rows)}
     numbers, held = set[int](), 0
     for seq, conversation in list(rows(_OF_PARTY, (party, party))):
         ((about, contact),) = list(rows(_NAMES, (seq,)))
         found = [seq] if conversation is None else [each for (each,) in rows(_OF_CONVERSATION, (conversation,))]
-        if is_held(parties, about, contact):
+        if is_held(kept, about, contact):
             held += len(found)
         else:
             numbers.update(found)
     return Due(ranges(numbers), held)
 
 
-def expired(rows: Rows, cutoff: Callable[[str, str], float | None], latest: float) -> Due:
-    """Gives records that are older than the moment (posix seconds) that `cutoff` gives for two parties; some of them.
+def parties(rows: Rows, latest: float) -> list[tuple[str, str]]:
+    """Gives whom records name that are older than a moment (posix seconds): person and contact, who may be ''."""
+    asked = rows(
+        "SELECT DISTINCT about, contact FROM record WHERE about IS NOT NULL AND at < ?", (round(latest * 1000),)
+    )
+    return [(about, contact or "") for about, contact in asked]
+
+
+def expired(rows: Rows, cutoffs: Mapping[tuple[str, str], float], latest: float) -> Due:
+    """Gives records that are older than the moment (posix seconds) that stands for their two parties; some of them.
 
     A conversation counts as old as what was said last in it. `latest` is a moment after which nothing is due.
     """
-    parties = {each.party for each in holds(rows)}
+    kept = {each.party for each in holds(rows)}
     numbers, held = set[int](), 0
     named = rows(
         "SELECT seq, at, conversation, about, contact FROM record WHERE about IS NOT NULL AND at < ? ORDER BY seq",
         (round(latest * 1000),),
     )
-    cutoffs: dict[tuple[str, str], float | None] = {}
     for seq, at, conversation, about, contact in named:
-        key = about, contact or ""
-        moment = cutoffs[key] if key in cutoffs else cutoffs.setdefault(key, cutoff(*key))
+        moment = cutoffs.get((about, contact or ""))
         if moment is None or at >= moment * 1000 or not _over(rows, conversation, moment):
             continue
         found = [seq] if conversation is None else [each for (each,) in rows(_OF_CONVERSATION, (conversation,))]
-        if is_held(parties, about, contact):
+        if is_held(kept, about, contact):
             held += len(found)
         else:
             numbers.update(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from gateway.errors import StoreError
+from gateway.errors import LedgerError, StoreError
 from gateway.model.chain import digest
 from gateway.model.records import FORM
 from gateway.store.archive import START, Place, Rows, place_of
@@ -97,7 +97,7 @@ def records(place: Place, keys: Keys, wanted: ArchiveSearch) -> Iterator[dict[st
 def lines(place: Place, keys: Keys | None, wanted: ArchiveSearch | None = None) -> Iterator[dict[str, Any]]:
     """Goes through the lines of an export: all of the chain; what is not wanted shows its digest only.
 
-    Without keys texts stay closed. A wanted text that does not open as it was sealed raises StoreError.
+    Texts without their key stay closed. One that does not open as it was sealed raises LedgerError.
     """
     with place.reading() as rows:
         ((seq, link),) = list(rows(START))
@@ -110,17 +110,18 @@ def lines(place: Place, keys: Keys | None, wanted: ArchiveSearch | None = None) 
                 continue
             line = {"entry": json.loads(entry), "about": about, "to": contact, "salt": salt, "link": link}
             if sealed is not None:
-                line |= {"sealed": key} if keys is None else {"text": opened(keys, seq, key, sealed)}
+                known = keys is not None and key in keys.names
+                line |= {"text": opened(keys, seq, key, sealed)} if keys and known else {"sealed": key}
             yield line
         yield {"head": {"seq": seq, "link": link}}
 
 
 def opened(keys: Keys, seq: int, key: str, sealed: bytes) -> str:
-    """Opens what was said in a record: canonical JSON; raises StoreError."""
+    """Opens what was said in a record: canonical JSON; raises LedgerError."""
     try:
         return keys.open(key, bytes(sealed), place_of(seq)).decode("ascii")
     except StoreError as problem:
-        raise StoreError(f"record {seq} cannot be opened: {problem}") from None
+        raise LedgerError(f"record {seq} cannot be opened: {problem}") from None
 
 
 def _chosen(rows: Rows, wanted: ArchiveSearch | None) -> set[int] | None:
@@ -136,7 +137,7 @@ def _shown(row: tuple[Any, ...], keys: Keys) -> dict[str, Any]:
     if sealed is not None:
         try:
             text = json.loads(opened(keys, seq, key, sealed))
-        except StoreError:
+        except LedgerError:
             text = {UNREADABLE: True}
     return {**json.loads(entry), "about": about or "", "to": contact or "", "text": text, "open": sealed is not None}
 

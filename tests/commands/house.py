@@ -78,6 +78,37 @@ LEDGER_ENTRY = {
 }
 
 
+ARCHIVE = {
+    "on": True,
+    "place": "/var/lib/gateway/archive.db",
+    "problem": "the disk is full",
+    "mode": "activity",
+    "critical": True,
+    "rules": 2,
+    "head": "7:" + "0" * 64,
+    "waiting": 0,
+    "missed": 3,
+    "key": "0123abcd",
+    "keys": {"0123abcd": 5},
+    "holds": 1,
+}
+ARCHIVED = {
+    "seq": 7,
+    "at": 1_700_000_000.0,
+    "kind": "message",
+    "about": "alice@corp.example",
+    "to": "bob@partner.example",
+    "conversation": 1_700_000_000_000_000,
+    "text": {"bodies": [["", "hello"]]},
+    "rest": {"direction": "out", "outcome": "sent"},
+}
+KEPT = {
+    "address": "alice@corp.example",
+    "places": [{"place": "archive", "count": 7, "erased": 4, "stays": "3 under a legal hold"}],
+    "file": "",
+}
+
+
 class House:
     def __init__(self):
         self.asked = []
@@ -229,6 +260,7 @@ class House:
             "ready": self.ready,
             "checks": {"inside": None if self.ready else "no link to corp.example"},
             "ledger": "",
+            "archive": "off",
             "partners": [PARTNER],
         }
 
@@ -239,6 +271,50 @@ class House:
     def ledger_export(self, about, file):
         self._note("ledger_export", about, file)
         return {"file": file or "/var/lib/gateway/ledger.jsonl", "entries": 7, "about": about or ""}
+
+    def archive_status(self):
+        self._note("archive_status")
+        return ARCHIVE
+
+    async def archive_search(self, about, to, since, until, text, kind, conversation, limit):
+        self._note("archive_search", about, to, since, until, text, kind, conversation, limit)
+        return [ARCHIVED]
+
+    async def archive_export(self, format, about, to, since, until, conversation, file):
+        self._note("archive_export", format, about, to, since, until, conversation, file)
+        return {"file": file or "/var/lib/gateway/archive.jsonl", "format": format or "jsonl", "records": 7}
+
+    async def archive_hold(self, party, reason):
+        self._note("archive_hold", party, reason)
+        return [{"party": party, "since": 1_700_000_000.0, "reason": reason}]
+
+    async def archive_release(self, party, reason):
+        self._note("archive_release", party, reason)
+        return []
+
+    async def archive_holds(self):
+        self._note("archive_holds")
+        return []
+
+    async def archive_prune(self):
+        self._note("archive_prune")
+        return {"emptied": 3, "removed": 2, "held": 1}
+
+    async def archive_rotate(self):
+        self._note("archive_rotate")
+        return {"resealed": 3, "left": 0, "unreadable": 1, "key": "0123abcd"}
+
+    async def users_show(self, address):
+        self._note("users_show", address)
+        return KEPT
+
+    async def users_export(self, address, file):
+        self._note("users_export", address, file)
+        return {**KEPT, "file": file or "/var/lib/gateway/user.json"}
+
+    async def users_erase(self, address):
+        self._note("users_erase", address)
+        return KEPT
 
     async def ledger_erase(self, person):
         self._note("ledger_erase", person)
