@@ -277,6 +277,21 @@ class Dialogue:
         await self.ask("requests refuse", {"contact": contact})
         return self.speak.say("refused", contact=contact)
 
+    # -- the gateway itself ----------------------------------------------------------------------------------------
+
+    async def _feedback(self, said: Said) -> str:
+        if not said.rest:
+            return self.speak.say("feedback_empty")
+        shown = await self.ask("feedback", {"text": said.rest})
+        line = self.speak.say("feedback_preview", to=shown["to"], document=shown["document"])
+        told = self.speak.say("feedback_sent", to=shown["to"])
+        return self._confirm([line], "feedback", {"text": said.rest, "yes": "yes"}, lambda result: told)
+
+    async def _privacy(self, said: Said) -> str:
+        since = said.rest.split()[-1:]
+        arguments = {"format": "text", "language": self.language, **({"since": since[0]} if since else {})}
+        return str((await self.ask("privacy-statement", arguments))["document"]).rstrip()
+
     # -- yes and no ------------------------------------------------------------------------------------------------
 
     def _confirm(self, lines: list[str], command: str, arguments: Mapping[str, Any], told: Callable[[Any], str]) -> str:
