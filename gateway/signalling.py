@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, optional
+from attrs.validators import deep_iterable, ge, instance_of, matches_re, optional
 
 from gateway.errors import AddressError
 from gateway.model.address import Address
@@ -115,16 +115,12 @@ _KEY = secrets.token_bytes(16)
 class Mark:
     """Stands for an id, so that lines about the same can be found: a keyed digest, whose key dies with the process."""
 
-    digest: str = field(init=False)
-    _of: str = field(repr=False, eq=False)
+    digest: str = field(validator=matches_re("[0-9a-f]{8}"))
 
-    @digest.default
-    def _digested(self) -> str:
-        return blake2b(self._of.encode("utf-8", "replace"), digest_size=4, key=_KEY).hexdigest()
-
-    def __attrs_post_init__(self) -> None:
-        # The id itself may say something.
-        object.__setattr__(self, "_of", "")
+    @classmethod
+    def of(cls, text: str) -> "Mark":
+        """Gives the mark of an id, which itself may say something."""
+        return cls(blake2b(text.encode("utf-8", "replace"), digest_size=4, key=_KEY).hexdigest())
 
 
 @frozen

@@ -2,6 +2,36 @@
 
 from twisted.internet.defer import succeed
 
+from gateway.web.stream import Stream
+
+SIGNAL = {
+    "at": "2026-11-23T19:00:00.000Z",
+    "wire": "xmpp",
+    "side": "external",
+    "way": "in",
+    "word": "message",
+    "from": "bob@partner.example",
+    "to": "alice@corp.example",
+    "fields": ["note"],
+}
+TRACED = {
+    "whom": "partner.example",
+    "until": 1_700_000_600.0,
+    "lines": 1,
+    "dropped": 0,
+    "file": "/x/trace.log",
+    "told": 2,
+}
+TELEMETRY = {
+    "on": True,
+    "by": "a command on this machine",
+    "locked": False,
+    "collector": "https://usage.corp.example/",
+    "shown": True,
+    "next": 1_700_000_000.0,
+    "last": None,
+    "problem": "",
+}
 PARTNER = {
     "partner": "partner.example",
     "via": "xmpp",
@@ -350,6 +380,44 @@ class House:
     def policy_reject(self, id, asker):
         self._note("policy_reject", id, asker)
         return {"id": id, "by": "root"}
+
+    def trace(self, whom, span, background):
+        self._note("trace", whom, span, background)
+        if background:
+            return TRACED
+        return Stream(lambda stream: (stream.say(SIGNAL), stream.finish(TRACED)), lambda: None)
+
+    def traces_list(self):
+        self._note("traces_list")
+        return [{"whom": "partner.example", "since": 1_700_000_000.0, "until": None, "by": "command"}]
+
+    def traces_stop(self, whom):
+        self._note("traces_stop", whom)
+        return []
+
+    def telemetry_show(self):
+        self._note("telemetry_show")
+        return {"report": '{\n "schema": 1\n}\n', "collector": ""}
+
+    def telemetry_on(self):
+        self._note("telemetry_on")
+        return TELEMETRY
+
+    def telemetry_off(self):
+        self._note("telemetry_off")
+        return {**TELEMETRY, "on": False}
+
+    def telemetry_status(self):
+        self._note("telemetry_status")
+        return TELEMETRY
+
+    async def feedback(self, text, owner, yes):
+        self._note("feedback", text, owner, yes)
+        return {"to": "it@corp.example", "sent": bool(yes), "document": f"From: {owner}\n\n{text}"}
+
+    def privacy_statement(self, owner, since, format, language):
+        self._note("privacy_statement", owner, since, format, language)
+        return {"document": "# Privacy\n", "revision": 3, "made": 1_700_000_000.0, "digest": "00", "since": 0}
 
     def reload(self, asker):
         self._note("reload", asker)

@@ -36,7 +36,7 @@ def noted(side: Side, way: Way, message: Request | Response, flow: Any) -> Signa
         about=About.MESSAGE if word is Word.SIP_MESSAGE else about,
         route=route(flow),
         size=len(message.body),
-        mark=Mark(call) if call else None,
+        mark=Mark.of(call) if call else None,
     )
 
 

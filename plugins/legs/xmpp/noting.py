@@ -25,7 +25,7 @@ def heard(side: Side, sender: Address, recipient: Address, element: Element) -> 
         word=_word(element.name, attributes.get("type", "")),
         sender=sender,
         recipient=recipient,
-        mark=Mark(attributes["id"]) if attributes.get("id") else None,
+        mark=Mark.of(attributes["id"]) if attributes.get("id") else None,
     )
 
 
@@ -104,4 +104,4 @@ def _kind(content: object) -> Word:
 
 def _mark(content: object) -> Mark | None:
     said_id = getattr(content.query if isinstance(content, Answer) else content, "id", "")
-    return Mark(said_id) if said_id else None
+    return Mark.of(said_id) if said_id else None
