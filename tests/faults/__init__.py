@@ -1,0 +1,1 @@
+"""The daemon under a steady load and a fault, and a judge who has seen both ends."""
