@@ -31,6 +31,8 @@ _GROUPS = {
     "partners": "Federation partners.",
     "ledger": "What left, about whom, to whom.",
     "policy": "The policy as a whole: compare, put in force, go back, test.",
+    "archive": "Who has spoken with whom, and what was said.",
+    "history": "Conversations in the mailboxes of our people.",
     "traces": "Protocol logs that run.",
     "telemetry": "The usage report.",
 }

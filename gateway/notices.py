@@ -67,11 +67,11 @@ class Notices:
         told_to = envelope.recipient if outward else envelope.sender
         self._tell(pair, kept)
         self._remember(notice.id, pair)
-        went = self.send(Envelope(pair.person, told_to, notice, Side.INTERNAL), pair).decision is Decision.DELIVER
-        self.metrics.notices(partner.name, "sent" if went else "failed").inc()
-        if not went:
-            self._tell(pair, NOTHING)
-        return went
+        if self.send(Envelope(pair.person, told_to, notice, Side.INTERNAL), pair).decision is not Decision.DELIVER:
+            self._untold(notice.id, pair)
+            return False
+        self.metrics.notices(partner.name, "sent").inc()
+        return True
 
     def failed(self, envelope: Envelope, pair: Pair) -> bool:
         """Takes a notice that did not arrive: he is told again. False when the envelope is no notice of ours."""
@@ -84,9 +84,9 @@ class Notices:
 
     def _untold(self, number: str, pair: Pair) -> bool:
         self._sent.pop(number, None)
-        self._tell(pair, NOTHING)
-        if pair.facts.partner is not None:
+        if self.store.told(pair.person, pair.contact) and pair.facts.partner is not None:
             self.metrics.notices(pair.facts.partner.name, "failed").inc()
+        self._tell(pair, NOTHING)
         return True
 
     def _tell(self, pair: Pair, kept: Kept) -> None:

@@ -182,12 +182,11 @@ class Relay:
 
         The answer to what the spool has taken over is kept there in its place.
         """
-        inward = envelope.side is Side.EXTERNAL
-        if isinstance(envelope.content, Query) and inward:
+        if isinstance(envelope.content, Query) and envelope.side is Side.EXTERNAL:
             answer: Content | None = Answer(envelope.content, None)
         else:
             answer = bounce_for(envelope, problem)
-        if answer is None or (isinstance(envelope.content, Message) and envelope.content.notice and not inward):
+        if answer is None or (self.notices is not None and self.notices.failed(envelope, self.pair_of(envelope))):
             return
         other = Side.EXTERNAL if envelope.side is Side.INTERNAL else Side.INTERNAL
         pair = self.pair_of(envelope)

@@ -9,7 +9,7 @@ from gateway.commands.archive_answers import Archival
 from gateway.commands.informing_answers import Informed
 from gateway.commands.ledger_answers import LedgerEntry, LedgerErased, LedgerExported
 from gateway.commands.policy_answers import Policed
-from gateway.commands.remembered import Remembered
+from gateway.commands.remembered_answers import Remembered
 from gateway.policy.access_level import Origin
 
 _Answer = TypeVar("_Answer")

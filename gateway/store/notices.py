@@ -28,6 +28,10 @@ class NoticeStore:
         """Gives what a contact knows to be kept."""
         return self._told.get((person, contact), NOTHING)
 
+    def count(self, person: str) -> int:
+        """Gives how many contacts know that something is kept of what they say to a person."""
+        return sum(known == person for known, _ in self._told)
+
     def tell(self, person: str, contact: str, kept: Kept, now: float) -> "Deferred[None]":
         """Notes that a contact knows what is kept now; the Deferred fires when that is on disk."""
         if not kept:
