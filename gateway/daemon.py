@@ -118,18 +118,7 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         Strangers.__init__(self, self.house, self.levels_set, time.time)
         Choices.__init__(self, self.house, self._people.words, time.time)
         Remembering.__init__(self, lambda: self.config, self.house, self._database, self._taps, surroundings)
-        Policing.__init__(
-            self,
-            self.house,
-            lambda: self.config,
-            self._people.rules_under,
-            lambda: (self._subscriptions.all(), assignments.all()),
-            self.reload,
-            reactor,
-            time.time,
-        )
-        self.policy_names = lambda: (self.fingerprint, self.ledger.policy if self.ledger is not None else "")
-        self._observe(config)
+        self._govern()
         self._people.move_in(self.house, surroundings)
         self._bot = self._make_bot(config, reactor)
         self.told_by(self._bot.tell if self._bot else None)
@@ -161,6 +150,21 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         self.open_archive(lambda: self.config, surroundings, self.house, groups, self._taps, stores, self)
         for name in config.gateway.taps:
             self._taps.add(plugin.load("taps", name)(surroundings))
+
+    def _govern(self) -> None:
+        """Gets ready to change the policy as a whole, and enforces or observes the one there is."""
+        Policing.__init__(
+            self,
+            self.house,
+            lambda: self.config,
+            self._people.rules_under,
+            lambda: (self._subscriptions.all(), self._given.all()),
+            self.reload,
+            self._reactor,
+            time.time,
+        )
+        self.policy_names = lambda: (self.fingerprint, self.ledger.policy if self.ledger is not None else "")
+        self._observe(self.config)
 
     def _make_bot(self, config: Config, reactor: Any) -> Bot | None:
         """Puts the bot among the legs, if it has an address, and has it tell of requests."""
