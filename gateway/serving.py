@@ -16,6 +16,7 @@ from gateway.config.bundle import restore_interrupted
 from gateway.daemon import Daemon
 from gateway.errors import ConfigError, GatewayError
 from gateway.log import Log
+from gateway.privileges import give_up, lock
 from gateway.transport.moderation import moderate
 
 log = Log("daemon")
@@ -34,6 +35,7 @@ def run(path: Path) -> int:
         gateway_log.start(level=config.gateway.log.value)
         if restored:
             log.warn("configuration restored", path=str(path))
+        give_up(config)
         daemon = Daemon(config, reactor)
     except ConfigError as problem:
         print(problem, file=sys.stderr)  # noqa: T201 the administrator is at the terminal
@@ -41,7 +43,7 @@ def run(path: Path) -> int:
     except GatewayError as problem:
         print(f"gateway: {problem}", file=sys.stderr)  # noqa: T201
         return 2
-    return serve(daemon, reactor)
+    return serve(daemon, reactor, lock)
 
 
 def serve(daemon: Daemon, reactor: Any, begun: Callable[[], object] = lambda: None) -> int:

@@ -40,6 +40,14 @@ class Gateway:
             "Folder of the database and of the inside authority; only the gateway may read it.", restart=True
         ),
     )
+    user: str = field(
+        default="",
+        metadata=says(
+            "Account that a gateway started as root becomes, for good; without one root is refused.",
+            '"gateway"',
+            restart=True,
+        ),
+    )
     control: Path | None = field(
         default=None,
         metadata=says(

@@ -15,6 +15,7 @@ IDLE_STREAMS_AT_MOST = 2000
 
 CONFIG = """
 [gateway]
+user = "root"
 domains = ["corp.example"]
 state = "{home}/state"
 log = "warn"

@@ -14,6 +14,7 @@ RELAY = "127.0.0.30"
 
 CONFIG = """
 [gateway]
+user = "root"
 domains = ["corp.example"]
 state = "{home}/state"
 log = "warn"

@@ -106,6 +106,7 @@ class GatewayProcess:
     state: Path
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
+    _traced: bool = False
 
     @property
     def control(self) -> Path:
@@ -121,7 +122,7 @@ class GatewayProcess:
     def pid(self) -> int:
         """Gives the process id of the daemon, below a tracer as well."""
         assert self.process is not None
-        if not self.terms.before:
+        if not self._traced:
             return self.process.pid
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0]) if children else self.process.pid
@@ -155,6 +156,7 @@ class GatewayProcess:
                 *command, stdout=log, stderr=log, env={**os.environ, **self.terms.environment}
             )
         self.starts += 1
+        self._traced = bool(self.terms.before)
         while not self.control.is_socket():
             if not self.running:
                 raise RuntimeError(f"the gateway ended:\n{self.tail()}")

@@ -11,6 +11,12 @@ from .process import Process
 from .web import request
 
 
+def staying_root(config: str) -> str:
+    """Gives a configuration with which the gateway may stay root, as the laboratory's folders are root's."""
+    said = 'user = "root"\n'
+    return config if said in config else config.replace("[gateway]\n", f"[gateway]\n{said}", 1)
+
+
 @define
 class Gateway:
     """`gateway run --config F` inside the namespace; output in `process.text()`."""
@@ -27,7 +33,7 @@ class Gateway:
     process: Process = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.config_path.write_text(self.config)
+        self.config_path.write_text(staying_root(self.config))
         argv = self._inside("run", "--config", str(self.config_path))
         self.process = Process("gateway", argv, self.folder / "gateway.log", folder=self.folder)
 
@@ -67,7 +73,7 @@ class Gateway:
         """Stop it, change its configuration when `config` is given, start it again."""
         self.stop()
         if config is not None:
-            self.config_path.write_text(config)
+            self.config_path.write_text(staying_root(config))
         self.start()
 
     def command(self, *arguments: str, timeout: float = 15.0) -> "subprocess.CompletedProcess[str]":
