@@ -74,6 +74,9 @@ class House:
         """
         if self._closed:
             return None
+        spool = self.relay.spool
+        if spool is not None and spool.resting:
+            spool.wake(envelope.sender.domain)
         pair = self.relay.pair_of(envelope)
         content = envelope.content
         if envelope.side is Side.EXTERNAL and not self._within_rate(envelope, pair):

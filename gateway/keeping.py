@@ -19,5 +19,6 @@ def spool_of(config: Config, house: House, metrics: Metrics, reactor: Any, now: 
     spool.reconsider = house.reconsider
     spool.refuse = house.relay.refuse
     spool.expired = house.undeliverable
+    spool.dead_seconds = config.limits.queue_seconds
     house.relay.spool = spool
     return spool

@@ -32,6 +32,7 @@ TIDY_SECONDS = 0.25
 SWEEP_SECONDS = 60.0
 REST_SECONDS = 1.0
 MOST_REST_SECONDS = 300.0
+DEAD_FAILURES = 3
 
 
 class Spool:
@@ -66,6 +67,10 @@ class Spool:
         self._swept_at = 0.0
         self._dirty = False
         self.bytes = 0
+        self.resting = 0
+        """Routes that rest."""
+        self.dead_seconds = 60.0
+        """Seconds without success after which messages on a route are refused at once."""
         self._closed = False
         for kept in store.kept():
             book = self._books.setdefault(kept.partner, Book())
@@ -180,14 +185,27 @@ class Spool:
         """Hands a message to its leg, unless others of its route wait before it."""
         number, name, partner, _, size, _ = taken.row
         route = self._route(name)
-        if route.behind or route.out >= MOST_OUT or route.rests_until is not None or self._closed:
+        waits = route.behind or route.out >= MOST_OUT or route.rests_until is not None
+        if self._closed or (waits and not self._dead(route)):
             route.behind += 1
             return
         self._begin(number, route, partner, size)
+        if self._dead(route):
+            self.expired(taken.envelope, Problem.REMOTE_SERVER_TIMEOUT)
+            return
         unchanged = taken.pair is None or taken.pair.facts is taken.facts
         envelope = taken.envelope if unchanged else self.reconsider(taken.envelope)
         if envelope is not None:
             self.deliver(envelope)
+
+    def _dead(self, route: Route) -> bool:
+        """Says whether nothing has been delivered for so long that new messages are not to wait."""
+        failed_at = route.failed_at
+        return (
+            failed_at is not None
+            and route.failures >= DEAD_FAILURES
+            and self._reactor.seconds() - failed_at >= self.dead_seconds
+        )
 
     def _route(self, name: str) -> Route:
         return self._routes.get(name) or self._routes.setdefault(name, Route(name))
@@ -259,7 +277,7 @@ class Spool:
         """Takes note that the other side has confirmed a message."""
         entry = self._open.get(ticket.number)
         if entry is not None:
-            entry.route.failures = 0
+            entry.route.failures, entry.route.failed_at = 0, None
             self.done(ticket)
             self._metrics.spooled("delivered").inc()
 
@@ -275,6 +293,8 @@ class Spool:
         if route.rests_until is None:
             seconds = min(MOST_REST_SECONDS, REST_SECONDS * 2 ** min(route.failures, 16))
             route.failures += 1
+            route.failed_at = self._reactor.seconds() if route.failed_at is None else route.failed_at
+            self.resting += 1
             route.rests_until = self._reactor.seconds() + seconds * (0.5 + 0.5 * random.random())
 
     def wake(self, domain: str) -> None:
@@ -297,6 +317,7 @@ class Spool:
         for route in list(self._routes.values()):
             if route.rests_until is not None and route.rests_until <= now:
                 route.rests_until = None
+                self.resting -= 1
             if route.rests_until is None and route.out <= MOST_OUT // 2:
                 self._pull(route)
             if not (route.out or route.behind):

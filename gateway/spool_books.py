@@ -28,6 +28,8 @@ class Route:
     after: int = 0
     """The last number that was handed to a leg."""
     failures: int = 0
+    failed_at: float | None = None
+    """Seconds of the reactor since when nothing has been delivered."""
     rests_until: float | None = None
     """Seconds of the reactor, after a leg has given something back."""
 

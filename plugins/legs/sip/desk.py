@@ -96,6 +96,8 @@ class SipDesk:
                 self._ask(envelope, content)
             elif isinstance(content, Bounce):
                 self._post.bounced(envelope, content)
+                if envelope.ticket is not None:
+                    self._house.delivered(envelope)
             elif isinstance(content, Query):
                 self._house.undeliverable(envelope, Problem.SERVICE_UNAVAILABLE)
         except AddressError:
@@ -154,6 +156,10 @@ class SipDesk:
             self.probed(event.handle, event)
         else:
             self._post.happened(event)
+
+    def on_word(self, call: Callable[[], None]) -> None:
+        """Has somebody told when something is said that no read has brought about."""
+        self._post.spoken = call
 
     def lost(self, domain: str) -> None:
         """Forgets what people of a domain have shown: nothing is heard of them any more."""

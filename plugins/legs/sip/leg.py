@@ -47,7 +47,7 @@ class SipLeg:
 
     name = "sip"
     carries: frozenset[Field] = IN_PRESENCE | CARRIED | IN_CATEGORIES
-    confirms = False
+    confirms = True
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
@@ -112,6 +112,7 @@ class SipLeg:
         )
         place.reach = self._reach(side, place, desk)
         desk.probed = place.reach.ended
+        desk.on_word(lambda: place.turns.mark(place))
         return desk
 
     def _reach(self, side: Side, place: SipSide, desk: SipDesk) -> Reach:

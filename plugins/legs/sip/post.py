@@ -8,12 +8,13 @@ from typing import Any, Final
 from attrs import define, evolve, field
 
 from gateway.errors import AddressError
+from gateway.interfaces import Promise
 from gateway.log import Log
 from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.message import ChatState, Hop, Message, MessageKind
 from gateway.protocols.sip.addressing import Untranslatable, uri_text
 from gateway.protocols.sip.faults import SipSyntaxError
-from gateway.protocols.sip.pager import Refused, Undelivered
+from gateway.protocols.sip.pager import Delivered, Refused, Undelivered
 from gateway.protocols.sip.problems import problem_of, status_of
 from gateway.protocols.sip.session import InfoReceived, Letter
 from gateway.protocols.sip.station import HOP, HOPS
@@ -22,6 +23,7 @@ from plugins.legs.sip import letters
 from plugins.legs.sip.conversations import Conversations
 from plugins.legs.sip.guarded import SipGuard
 from plugins.legs.sip.letters import Written
+from plugins.legs.sip.lines import Lines
 from plugins.legs.sip.marks import verified
 from plugins.legs.sip.naming import person
 from plugins.legs.sip.terms import Terms
@@ -30,6 +32,8 @@ log = Log("sip")
 
 MOST: Final = 10_000
 """Messages, and peers, of which something is remembered."""
+RETRY_AFTER: Final = 30
+"""Seconds after which a sender may try again to whom we had no room."""
 DUPLICATE_SECONDS: Final = 60.0
 """How long the same message under another branch counts as the one before (protocols.md L-04)."""
 
@@ -60,8 +64,18 @@ class Post:
     """Messages that were taken, and whose senders want to hear of a failure."""
     _answered: _Remembered = field(factory=OrderedDict)
     """With what status a message was answered, and when."""
+    spoken: Callable[[], None] = lambda: None
+    """Is told when something is said that no read has brought about."""
+    _unanswered: dict[tuple[str, str, str], "_Unanswered"] = field(init=False, factory=dict)
+    """Messages that were taken and are not safe yet: by recipient, sender and id."""
+    _undecided: dict[object, "_Unanswered"] = field(init=False, factory=dict)
+    """The same, by what is the same when one comes once more."""
+    _lines: Lines = field(init=False)
     _languages: _Remembered = field(factory=OrderedDict)
     """What peers read, as far as they say so."""
+
+    def __attrs_post_init__(self) -> None:
+        self._lines = Lines(self.house, self._send_now)
 
     @property
     def _mark(self) -> str:
@@ -72,32 +86,47 @@ class Post:
 
     def send(self, envelope: Envelope, message: Message) -> None:
         """Sends a message in a session when there is one or the peer wants one, else alone (RFC 3428)."""
+        if envelope.ticket is not None:
+            self._lines.put(envelope)
+            return
+        try:
+            problem = self._send_now(envelope)
+        except OverflowError:
+            problem = Problem.RESOURCE_CONSTRAINT
+        if problem is not None:
+            self.house.undeliverable(envelope, problem)
+
+    def _send_now(self, envelope: Envelope) -> Problem | None:
+        """Gives why a message can never be sent; raises OverflowError when it cannot just now."""
+        message = envelope.content
+        assert isinstance(message, Message)
         local, remote = uri_text(envelope.sender.bare), uri_text(envelope.recipient.bare)
         if any(hop.left <= 0 or hop.mark == self._mark for hop in message.hops):
             log.warn("circle", side=self.side.value)
-            self.house.undeliverable(envelope, Problem.NOT_ACCEPTABLE)
-            return
+            return Problem.NOT_ACCEPTABLE
         if message.chat_state is ChatState.GONE and not message.has_text:
             for event in self.agent.sessions.end(local, remote, self.clock()):
                 self.happened(event)
-            return
+            return None
         order = self._languages.get(remote) or self.terms(envelope.recipient.domain).languages
         bodies = letters.write(message, envelope.sender, envelope.recipient, self.now(), order)
         if message.has_text and not bodies:
-            self.house.undeliverable(envelope, Problem.NOT_ACCEPTABLE)
-        for written in bodies:
+            return Problem.NOT_ACCEPTABLE
+        for place, written in enumerate(bodies):
+            if self.guard is not None and not self.guard.passes_letter(envelope, written):
+                return Problem.POLICY_VIOLATION
             try:
-                self._send(local, remote, envelope, message, written)
+                self._send(local, remote, envelope, message, written, envelope if place == 0 else None)
             except Refused as refused:
-                too_large = "large" in str(refused)
-                problem = Problem.POLICY_VIOLATION if too_large else Problem.RESOURCE_CONSTRAINT
-                self.house.undeliverable(envelope, problem)
+                if "large" in str(refused):
+                    return Problem.POLICY_VIOLATION
+                raise OverflowError(str(refused)) from None
+        return None
 
-    def _send(self, local: str, remote: str, envelope: Envelope, message: Message, written: Written) -> None:
+    def _send(
+        self, local: str, remote: str, envelope: Envelope, message: Message, written: Written, handle: Envelope | None
+    ) -> None:
         now, is_open = self.clock(), self.agent.sessions.is_open(local, remote)
-        if self.guard is not None and not self.guard.passes_letter(envelope, written):
-            self.house.undeliverable(envelope, Problem.POLICY_VIOLATION)
-            return
         fields = written.fields + tuple((HOP, f"{hop.mark};hops={hop.left - 1}") for hop in message.hops)
         hops = min([HOPS, *(hop.left - 1 for hop in message.hops)])
         if is_open or (message.has_text and self.in_sessions(envelope.recipient.domain)):
@@ -106,7 +135,7 @@ class Post:
             self.agent.sessions.send(
                 local,
                 remote,
-                Letter(written.document, envelope, fields=fields, hops=hops, forwards=message.forwards),
+                Letter(written.document, handle, fields=fields, hops=hops, forwards=message.forwards),
                 now,
             )
         elif message.has_text or message.receipt_for:
@@ -115,7 +144,7 @@ class Post:
                 local,
                 remote,
                 written.document,
-                envelope,
+                handle,
                 now,
                 fields=fields,
                 call=call,
@@ -131,7 +160,10 @@ class Post:
             self._refusal = bounce.problem
             return
         local, remote = uri_text(envelope.sender.bare), uri_text(envelope.recipient.bare)
-        if self._owed.pop((local, remote, bounce.id), False):
+        unanswered = self._unanswered.get((local, remote, bounce.id))
+        if unanswered is not None:
+            unanswered.refusal = bounce.problem
+        elif self._owed.pop((local, remote, bounce.id), False):
             self._tell_failure(local, remote, bounce.id)
 
     def _tell_failure(self, local: str, remote: str, message_id: str) -> None:
@@ -154,9 +186,13 @@ class Post:
         """Takes what has become of a message or a session."""
         if isinstance(event, MessageReceived):
             self._received(event)
-        elif isinstance(event, Undelivered):
+        elif isinstance(event, Delivered | Undelivered):
             envelope = event.handle
-            if isinstance(envelope, Envelope) and isinstance(envelope.content, Message) and envelope.content.has_text:
+            if not isinstance(envelope, Envelope):
+                return
+            if envelope.ticket is not None:
+                self._lines.ended(event, envelope)
+            elif isinstance(event, Undelivered) and isinstance(envelope.content, Message) and envelope.content.has_text:
                 self.house.undeliverable(envelope, problem_of(event.status))
         elif isinstance(event, InfoReceived):
             typing = letters.read_typing(event.content_type, event.body, self.now())
@@ -166,26 +202,35 @@ class Post:
             self._receive(event.remote, event.local, Message(MessageKind.CHAT, chat_state=ChatState.GONE))  # type: ignore[attr-defined]
 
     def _received(self, event: MessageReceived) -> None:
-        """Answers when the house has decided: 200 in a session, 202 alone, or what the refusal means."""
+        """Answers when the house has decided and what it took is safe: 200 in a session, 202 alone, or a refusal."""
         now = self.clock()
         same = (*_identity(event), event.in_session)
         known = self._answered.get(same)
         if known is not None and now - known[1] < DUPLICATE_SECONDS:
-            self.agent.answer(event.transaction, known[0], now)
+            self._answer([event.transaction], known[0])
+            return
+        if same in self._undecided:
+            self._undecided[same].transactions.append(event.transaction)
             return
         if said := event.request.headers.all("Accept-Language"):
             _remember(self._languages, event.sender, letters.languages_of(said))
-        status = self._taken(event)
-        _remember(self._answered, same, (status, now))
-        self.agent.answer(event.transaction, status, now)
+        status = self._taken(event, same)
+        if status is not None:
+            _remember(self._answered, same, (status, now))
+            self._answer([event.transaction], status)
 
-    def _taken(self, event: MessageReceived) -> int:
-        """Gives the house a message, and gives the status for its sender.
+    def _answer(self, transactions: list[int], status: int) -> None:
+        again = RETRY_AFTER if status == 503 else None
+        for transaction in transactions:
+            self.agent.answer(transaction, status, self.clock(), retry_after=again)
+
+    def _taken(self, event: MessageReceived, same: object) -> int | None:
+        """Gives the house a message, and gives the status for its sender; None when he is to be answered later.
 
         To the outside a refusal for which nobody may know the reason looks like any message to somebody who is away
         or does not exist: of those we hear after our answer only (RFC 5025 polite-block).
         """
-        number = f"s{event.transaction}"
+        number = f"s{self.agent.station.token()}"
         thread = self.conversations.thread(event.recipient, event.sender, event.request.call_id, event.in_session)
         beside = letters.Beside.of(event.request, thread)
         read = letters.read(event.content_type, event.body, number, event.in_session, self.now(), beside)
@@ -200,23 +245,44 @@ class Post:
             message = evolve(message, hops=(*message.hops, Hop(self._mark, left)))
         if owed is not None:
             _remember(self._owed, owed, True)
+        key = (event.recipient, event.sender, message.id)
         refusal = self._asked(event, message)
-        if isinstance(refusal, int):
-            return refusal
+        if isinstance(refusal, Promise):
+            waits = _Unanswered([event.transaction], event, same, key, owed, accepted)
+            self._unanswered[key] = self._undecided[same] = waits
+            refusal.then(lambda kept: self._safe(waits))
+            return None
+        return refusal if isinstance(refusal, int) else self._status(event, refusal, owed, accepted)
+
+    def _safe(self, waits: "_Unanswered") -> None:
+        """Answers a message of which it has become known whether it is on the disk."""
+        self._unanswered.pop(waits.key, None)
+        self._undecided.pop(waits.same, None)
+        status = self._status(waits.event, waits.refusal, waits.owed, waits.accepted)
+        _remember(self._answered, waits.same, (status, self.clock()))
+        self._answer(waits.transactions, status)
+        self.spoken()
+
+    def _status(
+        self, event: MessageReceived, refusal: Problem | None, owed: tuple[str, str, str] | None, accepted: int
+    ) -> int:
         if refusal is None:
             return accepted
         if self.side is Side.EXTERNAL and refusal is Problem.SERVICE_UNAVAILABLE:
             return self._failed(owed, accepted)
         self._owed.pop(owed, None)
+        if refusal is Problem.RESOURCE_CONSTRAINT:
+            return 503
         return status_of(refusal, literal=self.terms(person(event.sender).domain).literal_errors)
 
-    def _asked(self, event: MessageReceived, message: Message) -> Problem | int | None:
-        """Gives what the house says to a message at once; a status when somebody in it has no address."""
+    def _asked(self, event: MessageReceived, message: Message) -> Problem | Promise | int | None:
+        """Gives what the house says to a message; a status when somebody in it has no address."""
         self._waiting_for, self._refusal = message.id, None
         try:
             terms = self.terms(person(event.sender).domain)
-            self._receive(event.sender, event.recipient, message, verified(event.request, terms.through_edge))
-            return self._refusal
+            mark = verified(event.request, terms.through_edge)
+            promise = self._receive(event.sender, event.recipient, message, mark)
+            return promise if promise is not None and promise.kept is None else self._refusal
         except Untranslatable as problem:
             return problem.status
         except (AddressError, SipSyntaxError):
@@ -230,8 +296,23 @@ class Post:
             self._tell_failure(*owed)
         return accepted
 
-    def _receive(self, remote: str, local: str, message: Message, mark: bool | None = None) -> None:
-        self.house.receive(Envelope(person(remote), person(local), message, self.side, mark))
+    def _receive(self, remote: str, local: str, message: Message, mark: bool | None = None) -> Promise | None:
+        promise: Promise | None = self.house.receive(Envelope(person(remote), person(local), message, self.side, mark))
+        return promise
+
+
+@define(eq=False)
+class _Unanswered:
+    """Is a message that was taken and is not on the disk yet."""
+
+    transactions: list[int]
+    """Those on which it came: more than one when it came by another way as well."""
+    event: MessageReceived
+    same: object
+    key: tuple[str, str, str]
+    owed: tuple[str, str, str] | None
+    accepted: int
+    refusal: Problem | None = None
 
 
 def _identity(event: MessageReceived) -> tuple[object, ...]:
