@@ -18,7 +18,6 @@ from gateway.commands import execute, find
 from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load_bundle, restart_needed
 from gateway.config.bundle import Bundle
-from gateway.config.policing import Mode
 from gateway.errors import CommandError, GatewayError
 from gateway.exchanging import Exchanging
 from gateway.house import House
@@ -164,7 +163,7 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
             time.time,
         )
         self.policy_names = lambda: (self.fingerprint, self.ledger.policy if self.ledger is not None else "")
-        self._observe(self.config)
+        self.observe(self.config, self.metrics)
 
     def _make_bot(self, config: Config, reactor: Any) -> Bot | None:
         """Puts the bot among the legs, if it has an address, and has it tell of requests."""
@@ -302,7 +301,7 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         self.house.say_goodbye([pair for pair in self.house.pairs if not _shares_presence(new, pair.contact)])
         told, self.config = changes(self.config, new), new
         self._name_series(new)
-        self._observe(new)
+        self.observe(new, self.metrics)
         self._control.share(bool(new.policy.approver))
         self.reload_ledger(new, __version__)
         self.reload_informing(new)
@@ -324,14 +323,6 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         if asker not in (os.geteuid(), 0) and not find(words).approvers:
             raise CommandError("an approver of policies may ask for: policy pending, approve, reject, history")
         return await execute(self, words, arguments, asker=asker)
-
-    def _observe(self, config: Config) -> None:
-        """Enforces the policy, or only observes what it would do, and says so aloud."""
-        observing = config.gateway.mode is Mode.OBSERVE
-        self.house.relay.observing = observing
-        self.metrics.observe_mode().set(observing)
-        if observing:
-            log.warn("observe mode", state="nothing-is-withheld")
 
     async def _rebuild(self) -> None:
         """Asks for presence after a restart, a few pairs at a time; who stays silent is said to be gone."""

@@ -20,9 +20,11 @@ from gateway.commands.policy_answers import (
 from gateway.comparing import Comparison, Found, Known, Terms, candidates, compare, loosened
 from gateway.config import Config, changes, load_bundle, restart_needed
 from gateway.config.bundle import Bundle, replace
+from gateway.config.policing import Mode
 from gateway.errors import CommandError, GatewayError
 from gateway.house import House
 from gateway.log import Log
+from gateway.metrics import Metrics
 from gateway.model.presence import Field
 from gateway.pairs import Rules
 from gateway.policy.access_level import Assignment
@@ -83,6 +85,14 @@ class Policing:
         except GatewayError as problem:
             # The policy is in force whether or not that can be written down.
             log.warn("history not written", detail=problem)
+
+    def observe(self, config: Config, metrics: Metrics) -> None:
+        """Enforces the policy, or only observes what it would do, as a configuration says; and says so aloud."""
+        observing = config.gateway.mode is Mode.OBSERVE
+        self._governed.relay.observing = observing
+        metrics.observe_mode().set(observing)
+        if observing:
+            log.warn("observe mode", state="nothing-is-withheld")
 
     async def policy_diff(self, new: str, days: str | None) -> PolicyDiffed:
         """Says who would gain and lose what, today and by what the ledger knows of the last days."""
