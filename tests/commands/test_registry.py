@@ -54,6 +54,15 @@ ARGUMENTS = {
     ("policy", "pending"): {},
     ("policy", "approve"): {"id": "0123456789ab"},
     ("policy", "reject"): {"id": "0123456789ab"},
+    ("trace",): {"whom": "partner.example", "span": "10m", "background": "yes"},
+    ("traces", "list"): {},
+    ("traces", "stop"): {"whom": "partner.example"},
+    ("telemetry", "show"): {},
+    ("telemetry", "on"): {},
+    ("telemetry", "off"): {},
+    ("telemetry", "status"): {},
+    ("feedback",): {"text": "good"},
+    ("privacy-statement",): {"since": "1", "format": "html"},
     ("status",): {},
     ("reload",): {},
 }
@@ -65,7 +74,7 @@ ONLINE = [command for command in COMMANDS if command.where is Where.DAEMON]
 async def test_every_command_is_carried_out_and_readable(command):
     house = House()
     result = await execute(house, command.words, ARGUMENTS[command.words])
-    assert house.asked[0][0] == "_".join(command.words)
+    assert house.asked[0][0] == _method(command)
     assert json.loads(json.dumps(result)) == result
     text = command.render(result)
     assert text
@@ -74,9 +83,13 @@ async def test_every_command_is_carried_out_and_readable(command):
 
 @pytest.mark.parametrize("command", ONLINE, ids=lambda command: " ".join(command.words))
 def test_the_daemon_has_an_operation_for_every_command(command):
-    operation = getattr(Operations, "_".join(command.words))
+    operation = getattr(Operations, _method(command))
     wanted = list(inspect.signature(operation).parameters)[1:]
     assert wanted == [*(parameter.name for parameter in command.parameters), *_told(command)]
+
+
+def _method(command):
+    return "_".join(command.words).replace("-", "_")
 
 
 def _told(command):
