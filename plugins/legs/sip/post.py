@@ -271,9 +271,8 @@ class Post:
         if self.side is Side.EXTERNAL and refusal is Problem.SERVICE_UNAVAILABLE:
             return self._failed(owed, accepted)
         self._owed.pop(owed, None)
-        if refusal is Problem.RESOURCE_CONSTRAINT:
-            return 503
-        return status_of(refusal, literal=self.terms(person(event.sender).domain).literal_errors)
+        literal = self.terms(person(event.sender).domain).literal_errors
+        return 503 if refusal is Problem.RESOURCE_CONSTRAINT and not literal else status_of(refusal, literal=literal)
 
     def _asked(self, event: MessageReceived, message: Message) -> Problem | Promise | int | None:
         """Gives what the house says to a message; a status when somebody in it has no address."""

@@ -104,7 +104,7 @@ def test_the_next_message_waits_for_the_answer_to_the_one_before() -> None:
 def test_section_5_example() -> None:
     bridge = Bridge()
     assert bridge.hear(from_romeo(NEITHER)) == [
-        f"<message from='romeo@example.net' to='juliet@example.com' id='s1'><body>{NEITHER}</body>"
+        f"<message from='romeo@example.net' to='juliet@example.com' id='st1'><body>{NEITHER}</body>"
         f"<thread>{CALL}</thread></message>"
     ]
     (answer,) = bridge.answered
