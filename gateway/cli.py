@@ -32,6 +32,7 @@ _GROUPS = {
     "ledger": "What left, about whom, to whom.",
     "policy": "The policy as a whole: compare, put in force, go back, test.",
     "archive": "Who has spoken with whom, and what was said.",
+    "users": "All that is kept of somebody.",
     "history": "Conversations in the mailboxes of our people.",
     "traces": "Protocol logs that run.",
     "telemetry": "The usage report.",
