@@ -31,6 +31,7 @@ LAB = "the tests against real servers (tests/interop)"
 SIP = "the tests against SIP servers and clients (tests/interop/sip)"
 SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
 DIRECTORIES = "the tests against an LDAP server and a calendar server (tests/plugins/directories)"
+MAIL = "the tests against a mail server (conversation history)"
 NEEDS = (
     Need("prosody", "prosody", LAB),
     Need("ejabberd", "ejabberdctl", LAB),
@@ -60,6 +61,7 @@ NEEDS = (
     Need("libsasl2-dev", "/usr/include/sasl/sasl.h", DIRECTORIES),
     Need("python3-dev", "/usr/share/doc/python3-dev", DIRECTORIES),
     Need("radicale", "radicale", DIRECTORIES),
+    Need("dovecot-imapd", "/usr/lib/dovecot/imap", MAIL),
 )
 _SERVICES = "/usr/sbin/policy-rc.d"
 """While this program says no, Debian's packages start no service of their own."""
