@@ -32,6 +32,7 @@ SIP = "the tests against SIP servers and clients (tests/interop/sip)"
 SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
 DIRECTORIES = "the tests against an LDAP server and a calendar server (tests/plugins/directories)"
 MAIL = "the tests against a mail server (conversation history)"
+POSTGRESQL = "the tests against PostgreSQL (tests/store, tests/test_archive_postgresql.py, tests/test_archive_crash.py)"
 NEEDS = (
     Need("prosody", "prosody", LAB),
     Need("ejabberd", "ejabberdctl", LAB),
@@ -61,6 +62,7 @@ NEEDS = (
     Need("libsasl2-dev", "/usr/include/sasl/sasl.h", DIRECTORIES),
     Need("python3-dev", "/usr/share/doc/python3-dev", DIRECTORIES),
     Need("radicale", "radicale", DIRECTORIES),
+    Need("postgresql", "/usr/lib/postgresql", POSTGRESQL),
     Need("dovecot-imapd", "/usr/lib/dovecot/imap", MAIL),
 )
 _SERVICES = "/usr/sbin/policy-rc.d"

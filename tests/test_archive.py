@@ -1,6 +1,7 @@
 """The archive as a tap: what must be kept is on the disk before it goes on; what must not be kept is nowhere."""
 
 import base64
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -319,3 +320,38 @@ async def test_new_rules_count_for_the_next_message(keep: Keep) -> None:
     kept.stage.from_inside(DESK, BOB, HELLO)
     await kept.quiet()
     assert kept.kinds() == ["conversation", "message"]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("fault", ["full", "locked"])
+async def test_a_file_that_is_full_or_locked_refuses_what_is_critical_until_it_is_well(keep: Keep, fault: str) -> None:
+    kept = keep(CRITICAL)
+    stage = kept.stage
+    stage.from_inside(DESK, BOB, HELLO)
+    await kept.until(lambda: stage.outside.taken())
+    other = sqlite3.connect(kept.place.path, isolation_level=None)
+    if fault == "locked":
+        other.execute("BEGIN IMMEDIATE")
+    else:
+        limit_room(kept)
+    large = Message(MessageKind.CHAT, "m2", bodies=(("", "x" * 300_000),))
+    stage.house.receive(Envelope(DESK, BOB, large, Side.INTERNAL))
+    stage.house.receive(Envelope(TABLET, ALICE, large, Side.EXTERNAL))
+    refused = Bounce("message", "m2", Problem.RESOURCE_CONSTRAINT)
+    await kept.until(lambda: stage.inside.out and stage.outside.out)
+    assert [envelope.content for envelope in (*stage.inside.taken(), *stage.outside.taken())] == [refused, refused]
+    assert ("locked" if fault == "locked" else "full") in (kept.archive.check() or "")
+    if fault == "locked":
+        other.execute("ROLLBACK")
+    else:
+        limit_room(kept, 2**30)
+    other.close()
+    await kept.until(lambda: (kept.archive.tick(), kept.archive.check())[1] is None)
+    stage.from_inside(DESK, BOB, HELLO)
+    await kept.until(lambda: stage.outside.taken())
+    assert kept.verified() == len(kept.found())
+
+
+def limit_room(kept: Kept, pages: int = 0) -> None:
+    """Lets the file have so many pages at most; the one that writes finds it full with 0 more than it has."""
+    kept.archive.store.write(((f"PRAGMA max_page_count = {pages or 1}", ()),))

@@ -1,6 +1,7 @@
 """PostgreSQL with one writer thread: writes that wait are committed together; psycopg is an extra."""
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -17,6 +18,8 @@ from gateway.store.writer import Outcome, Reactor, Statement, Write, Writer
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 """How long one statement may take, the wait for a lock included, before the server gives it up."""
+HANDOVER_SECONDS = 2.0
+"""How long the lock of a process that has just ended may still stand."""
 _PROBE = "UPDATE schema_version SET version = version"
 _LOCK = 0x67617465
 """Names the lock by which a database belongs to one gateway; a session's end gives it back."""
@@ -50,6 +53,8 @@ class PostgreSQL:
     _schema: Path
     name: str = field(init=False)
     _writer: Writer = field(init=False, repr=False)
+    _spare: "list[_Session]" = field(init=False, repr=False)
+    """The session that was opened first, until the writer takes it."""
     _closing: "Deferred[None] | None" = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -63,10 +68,10 @@ class PostgreSQL:
         except driver().Error as problem:
             first.close()
             raise StoreError(f"{self.name} cannot be opened: {said(problem)}") from None
-        opened: list[_Session] = [first]
+        self._spare = [first]
 
         def connect() -> _Session:
-            return opened.pop() if opened else _Session.opened(self.address, self.name)
+            return self._spare.pop() if self._spare else _Session.opened(self.address, self.name)
 
         self._writer = Writer(self.name, self._reactor, connect)
 
@@ -101,9 +106,15 @@ class PostgreSQL:
         finished: Deferred[None] = Deferred()
         if self._closing is None:
             self._closing = Deferred()
-            self._writer.close().chainDeferred(self._closing)
+            self._writer.close().addCallback(self._closed)
         self._closing.addBoth(lambda _: finished.callback(None))
         return finished
+
+    def _closed(self, _: object) -> None:
+        for session in self._spare:
+            session.close()
+        if self._closing is not None:
+            self._closing.callback(None)
 
 
 @frozen(eq=False)
@@ -116,9 +127,11 @@ class _Session:
     @classmethod
     def opened(cls, address: str, name: str) -> "_Session":
         connection = _connected(address, name)
+        end, got = time.monotonic() + HANDOVER_SECONDS, False
         try:
-            with connection.transaction():
+            while not got and time.monotonic() < end:
                 (got,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+                time.sleep(0 if got else 0.1)
         except driver().Error as problem:
             connection.close()
             raise StoreError(f"{name} cannot be written: {said(problem)}") from None
@@ -152,6 +165,10 @@ class _Session:
         return None
 
     def close(self) -> None:
+        try:
+            self.connection.execute("SELECT pg_advisory_unlock_all()")
+        except (driver().Error, OSError):
+            pass  # whoever has no connection any more holds no lock
         self.connection.close()
 
 
