@@ -110,10 +110,10 @@ def test_every_state_survives_a_round_trip_through_the_store(tmp_path: Path) -> 
     for person, state in people.items():
         store.set(person, BOB, state)
     database.close()
-    database._thread.join(10)
+    database._writer._thread.join(10)
     database._closed()
     again = Database(tmp_path / "s.db", _Threads())
     read = SubscriptionStore(again)
     assert {person: read.state(person, BOB) for person in people} == people
     again.close()
-    again._thread.join(10)
+    again._writer._thread.join(10)

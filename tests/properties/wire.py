@@ -114,7 +114,11 @@ events = st.one_of(
     st.tuples(st.just("ceiling"), st.frozensets(st.sampled_from(list(Field)))),
     st.tuples(st.just("in"), contacts, st.sampled_from(list(Ask))),
     st.tuples(st.just("out"), contacts, st.sampled_from(list(Ask))),
-    st.tuples(st.just("query"), contacts, st.sampled_from([kind for kind in QueryKind if kind is not QueryKind.OTHER])),
+    st.tuples(
+        st.just("query"),
+        contacts,
+        st.sampled_from([kind for kind in QueryKind if kind not in (QueryKind.OTHER, QueryKind.FORM)]),
+    ),
     st.tuples(st.just("message"), contacts),
     st.tuples(st.just("bounce"), contacts, st.sampled_from(list(Problem))),
     st.tuples(st.just("down")),
