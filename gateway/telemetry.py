@@ -92,6 +92,9 @@ def features(config: Config) -> Mapping[str, Any]:
         "bot": config.bot.address is not None,
         "echo": bool(config.echo.name),
         "ledger": config.ledger.on,
+        "archive": config.archive.on,
+        "history": config.history.server is not None,
+        "observe": config.gateway.mode.value == "observe",
         "feedback": bool(config.feedback.named),
         "metrics": config.metrics.listen is not None,
     }
