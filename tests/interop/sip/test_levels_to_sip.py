@@ -1,5 +1,6 @@
 """Rich presence of an XMPP user at each level, as a SIP contact sees it in PIDF; what is hidden is nowhere."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -106,6 +107,8 @@ def test_sip_contact_sees_exactly_the_fields_of_his_level(scene: Scene, level: s
     assert named(told) == SEEN[level], told
     assert [word for word in NEVER if word in told] == []
     assert ("<basic>open</basic>" in told) is (">dnd<" in told) is (level != "blocked")
+    viewed = json.loads(scene.house.gateway.command("view", ALICE, BOB, "--json").stdout)
+    assert viewed["presence"] == {"sip": told}, "what an administrator is shown is what left, byte for byte"
 
 
 def test_level_that_widens_is_told_in_the_same_subscription(scene: Scene) -> None:
