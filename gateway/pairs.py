@@ -134,6 +134,8 @@ class PairBook:
         self.now = now
         self._most = most
         self._next_end = NEVER
+        self._lapsed: list[Pair] = []
+        """Pairs that were looked at after an assignment had ended and before `ended` was asked."""
         self._full_at = -NEVER
         self.on_meeting: Callable[[Address], object] = lambda person: None
         """Is told, by bare address, of each of our people of whom a pair is kept."""
@@ -154,6 +156,7 @@ class PairBook:
             return self._made(*key)
         if pair.valid_until <= self.now():
             self.refresh(pair)
+            self._lapsed.append(pair)
         if pair.facts.talking:
             self._end_of_conversation(pair, self.now())
         return pair
@@ -189,6 +192,8 @@ class PairBook:
         found = [pair for pair in self if pair.valid_until <= now]
         for pair in found:
             self.refresh(pair)
+        found += self._lapsed
+        self._lapsed = []
         self._next_end = min((pair.valid_until for pair in self), default=NEVER)
         return found
 
@@ -197,8 +202,10 @@ class PairBook:
         self.rules = rules
         self.epoch += 1
         for pair in self:
+            partner, fields = pair.facts.partner, pair.permission.fields
             self.refresh(pair)
-            pair.waiting = False
+            if pair.permission.fields != fields or pair.facts.partner != partner:
+                pair.waiting = False  # what waits may be gone with its queue, or must go before others now
 
     def facts_under(self, rules: Rules, person: Address, contact: Address) -> Facts:
         """Gives the facts of two bare addresses as they would be under other rules."""

@@ -93,7 +93,8 @@ class PresenceBook:
         """
         if not pair.endpoints:
             return OFFLINE
-        document = most_reachable(pair.endpoints).document
+        # Who may not see whether a person is busy must not learn it from which endpoint speaks.
+        document = most_reachable(pair.endpoints, Field.SHOW in pair.permission.fields).document
         above, beneath = self.publications.above(pair.person), self.publications.beneath(pair.person)
         if not (above or beneath):
             return document
@@ -109,18 +110,25 @@ class PresenceBook:
 
     def everything_of(self, pair: Pair) -> PresenceDocument:
         """Composes presence and all published information; what a question is answered from, before the policy."""
-        present = self.presence_of(pair)
+        # Who may not know whether somebody is there must not learn it from what only presence says, like a name.
+        present = self.presence_of(pair) if Field.AVAILABILITY in pair.permission.fields else OFFLINE
         published = self.published(pair.person)
         return present.with_fields({name: published[name] for name in published if name not in present})
 
 
-def most_reachable(endpoints: Mapping[str, Presence]) -> Presence:
-    """Chooses the endpoint that speaks for the person: not hidden, the highest priority, then the most reachable."""
+def most_reachable(endpoints: Mapping[str, Presence], by_show: bool = True) -> Presence:
+    """Chooses the endpoint that speaks for the person: not hidden, the highest priority, then the most reachable.
+
+    Between equals the name decides and not who came first: that would tell what happened while nothing was shown.
+    """
     if len(endpoints) == 1:
         return next(iter(endpoints.values()))
-    return max(
-        endpoints.values(), key=lambda presence: (presence.priority, _REACHABILITY[presence.document.get(Field.SHOW)])
-    )
+
+    def rank(resource: str) -> tuple[int, int, str]:
+        presence = endpoints[resource]
+        return presence.priority, by_show * _REACHABILITY[presence.document.get(Field.SHOW)], resource
+
+    return endpoints[max(endpoints, key=rank)]
 
 
 def unavailable_from(pair: Pair, resource: str) -> Envelope:

@@ -57,7 +57,7 @@ class Telling:
         """Gives what there is to say now in place of presence that waited for a link."""
         pair.waiting = False
         if pair.held is not None:
-            pair.held_again = True
+            self._while_held(pair, Presence(self._presence_of(pair)), True)
             return None
         shown = self._ready(pair, Presence(self._presence_of(pair)), True)
         if shown is None:

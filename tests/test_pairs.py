@@ -99,3 +99,23 @@ def test_nobody_is_kept_of_who_is_no_partner() -> None:
     stage = Stage(Partner("other.example", frozenset({"other.example"})))
     assert stage.pairs.of(ALICE, BOB).facts.partner is None and len(stage.pairs) == 0
     assert not stage.pairs.of(ALICE, BOB).permission.fields
+
+
+def test_an_end_is_told_although_the_pair_was_looked_at_meanwhile() -> None:
+    """A stanza between the end and the next tick must not hide that something has ended (I15)."""
+    stage = Stage()
+    stage.assignments.set(Assignment(str(ALICE), Member.parse("bob@partner.example"), "team", until=START + 10))
+    pair = stage.befriend()
+    stage.online(note=(("", "x"),))
+    stage.clock.advance(10)
+    assert stage.pairs.of(ALICE, BOB).facts.level.name == "public"
+    assert stage.pairs.ended() == [pair] and stage.pairs.ended() == []
+
+
+def test_a_reload_that_changes_nothing_for_a_pair_leaves_its_place_in_the_queue() -> None:
+    stage = Stage()
+    bob, carol = stage.befriend(), stage.befriend(CAROL)
+    bob.waiting = carol.waiting = True
+    partners = Partners([PARTNER, evolve(stage.pairs.rules.partners.by_name["ally.example"], ceiling=frozenset())])
+    stage.pairs.take(evolve(stage.pairs.rules, partners=partners))
+    assert bob.waiting and not carol.waiting

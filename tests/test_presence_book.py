@@ -1,9 +1,12 @@
 """The last known presence: which endpoint speaks, what is published beside it, and whom a change concerns."""
 
+from attrs import evolve
+
 from gateway.model.address import Address
 from gateway.model.presence import OFFLINE, Field, Mood, Photo, Presence, PresenceDocument, Show
 from gateway.model.publication import Origin
 from gateway.pairs import Pair
+from gateway.policy.partners import Lock
 from gateway.presence_book import PresenceBook
 from tests.stage import ALICE, BOB, CAROL, Stage, away, here
 
@@ -28,6 +31,37 @@ def test_priority_speaks_before_reachability() -> None:
     assert told[-1][1].document[Field.SHOW] is Show.XA
     presence.note(pair, "c", Presence(here(show=Show.DND).document, 5))
     assert told[-1][1].document[Field.SHOW] is Show.DND
+
+
+def test_between_equals_the_name_decides_and_not_who_came_first() -> None:
+    presence, _, stage = book()
+    pair = stage.pairs.of(ALICE, BOB)
+    for order in (("a", "b"), ("b", "a")):
+        presence.note(pair, "", away())
+        for name in order:
+            presence.note(pair, name, here(note=(("", name),)))
+        assert presence.presence_of(pair)[Field.NOTE] == (("", "b"),)
+
+
+def test_who_may_not_see_the_show_does_not_learn_it_from_which_endpoint_speaks() -> None:
+    presence, _, stage = book()
+    stage.pairs.take(evolve(stage.pairs.rules, locks=(Lock(Field.SHOW),)))
+    pair = stage.pairs.of(ALICE, BOB)
+    seen = []
+    for show in Show:
+        presence.note(pair, "a", here(display_name="Alice", show=show))
+        presence.note(pair, "b", here(display_name="Ally", show=Show.AWAY))
+        seen.append(presence.presence_of(pair)[Field.DISPLAY_NAME])
+    assert set(seen) == {"Ally"}
+
+
+def test_who_may_not_know_that_somebody_is_there_gets_no_answer_from_presence() -> None:
+    presence, _, stage = book()
+    stage.pairs.take(evolve(stage.pairs.rules, locks=(Lock(Field.AVAILABILITY),)))
+    pair = stage.pairs.of(ALICE, BOB)
+    presence.publish(ALICE, {Field.TITLE: "Ms"})
+    presence.note(pair, "a", here(display_name="Alice"))
+    assert presence.everything_of(pair).names == {Field.TITLE}
 
 
 def test_going_without_a_resource_means_all() -> None:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import LedgerError
 from gateway.interfaces import Promise
-from gateway.model.envelope import Bounce, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import Message
-from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
+from gateway.model.presence import OFFLINE, Field, Mood, Presence, PresenceDocument, Show
 from gateway.model.subscription import Ask, State, Subscription
 from gateway.policy.partners import Strangers
 from gateway.policy.verdict import Verdict
@@ -221,6 +221,41 @@ def test_presence_that_waited_for_a_link_is_recorded_before_it_leaves(tap: Slow)
     assert stage.outside.taken() == []
     tap.finish()
     assert documents(stage.outside.taken()) == [here(note=NOTE).document]
+
+
+def test_what_was_hidden_when_an_answer_was_composed_stays_hidden_while_it_is_held(tap: Slow) -> None:
+    """When she allows more, the value that was hidden then may be one that she has taken back before."""
+    stage = staged(tap, "public")
+    stage.house.published(ALICE, {Field.MOOD: Mood("sad")})
+    stage.online()
+    tap.finish()
+    stage.outside.taken()
+    stage.from_outside(TABLET, ALICE, Query(QueryKind.MOOD, "q1"))
+    stage.house.published(ALICE, {Field.MOOD: None})
+    stage.level("personal")
+    tap.finish()
+    (answer,) = [one.content for one in stage.outside.taken() if isinstance(one.content, Answer)]
+    assert answer.document is None
+
+
+def test_what_is_taken_back_while_the_link_is_down_is_taken_back_as_soon_as_it_is_up(tap: Slow) -> None:
+    """Although the record of what else there is to say is not kept yet."""
+    stage = staged(tap)
+    stage.online(note=NOTE)
+    tap.finish()
+    stage.outside.taken()
+    stage.online(note=OTHER)
+    stage.outside.up = False
+    stage.level("company")
+    tap.finish()
+    (queued,) = stage.outside.taken()
+    stage.outside.up = True
+    assert stage.house.reconsider(queued) is None
+    assert stage.pairs.of(ALICE, BOB).held is not None
+    stage.pairs.of(ALICE, BOB).waiting = True
+    stage.from_inside(DESK, BOB, away())
+    assert stage.house.reconsider(queued) is None
+    assert documents(stage.outside.taken()) == [OFFLINE]
 
 
 @pytest.mark.parametrize("refuses", [True, False])

@@ -28,7 +28,8 @@ class Alarms(Generic[K]):
     """Keeps at most one time per key; setting one again replaces it, and nothing is searched for."""
 
     def __init__(self) -> None:
-        self._times: dict[K, float] = {}
+        self._times: dict[K, tuple[float, int]] = {}
+        """When each key wakes, and a number: what is due at one moment goes in the order of setting."""
         self._heap: list[tuple[float, int, K]] = []
         self._count = 0
 
@@ -40,22 +41,23 @@ class Alarms(Generic[K]):
         if when is None:
             self._times.pop(key, None)
             return
-        if self._times.get(key) == when:
+        if self.time_of(key) == when:
             return
-        self._times[key] = when
         self._count += 1
+        self._times[key] = (when, self._count)
         heapq.heappush(self._heap, (when, self._count, key))
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._times):
             self._rebuild()
 
     def time_of(self, key: K) -> float | None:
         """Gives the time set for a key."""
-        return self._times.get(key)
+        known = self._times.get(key)
+        return None if known is None else known[0]
 
     def next(self) -> float | None:
         """Gives the earliest time set."""
         heap = self._heap
-        while heap and self._times.get(heap[0][2]) != heap[0][0]:
+        while heap and self._times.get(heap[0][2]) != heap[0][:2]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
@@ -70,6 +72,5 @@ class Alarms(Generic[K]):
 
     def _rebuild(self) -> None:
         """Drops what was replaced, so that the heap stays in proportion to the keys."""
-        self._heap = [(when, place, key) for place, (key, when) in enumerate(self._times.items())]
-        self._count = len(self._heap)
+        self._heap = [(*when, key) for key, when in self._times.items()]
         heapq.heapify(self._heap)

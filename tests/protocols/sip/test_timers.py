@@ -46,3 +46,28 @@ def test_what_is_replaced_a_thousand_times_stays_small() -> None:
         alarms.set("a", float(when))
     assert len(alarms._heap) <= 65
     assert alarms.due(10_000.0) == "a" and alarms.next() is None
+
+
+def test_what_is_due_at_one_moment_goes_in_the_order_of_setting_whatever_was_set_before() -> None:
+    """Else the order of two notifications would tell of other watchers, whose times lie between."""
+    for between in (False, True):
+        alarms: Alarms[str] = Alarms()
+        if between:
+            alarms.set("other", 4.0)
+        alarms.set("a", 5.0)
+        alarms.set("b", 5.0)
+        alarms.set("a", 9.0)
+        alarms.next()
+        alarms.set("a", 5.0)
+        alarms.set("other", None)
+        assert [alarms.due(5.0), alarms.due(5.0)] == ["b", "a"]
+
+
+def test_the_order_survives_a_clearing_out() -> None:
+    alarms: Alarms[str] = Alarms()
+    alarms.set("a", 7.0)
+    alarms.set("b", 5.0)
+    alarms.set("a", 5.0)
+    for number in range(100):
+        alarms.set("c", 10.0 + number)
+    assert [alarms.due(5.0), alarms.due(5.0)] == ["b", "a"]

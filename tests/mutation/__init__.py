@@ -1,0 +1,1 @@
+"""Mutation testing of the policy and of what writes fields."""

@@ -1,0 +1,49 @@
+"""Which modules are put to the test, and which tests are to notice a change in each."""
+
+from collections.abc import Mapping
+
+_STANZAS = "tests/protocols/xmpp/stanzas"
+_RULES = (
+    "tests/policy/test_presence_rules.py",
+    "tests/properties/test_presence_rules.py",
+    "tests/protocols/pres_rules",
+)
+_DECIDED = tuple(
+    f"tests/policy/test_{name}.py"
+    for name in ("authorization", "permission", "disclosure", "published_info", "stripped_once", "walls", "settings")
+)
+
+
+def _beside(name: str, *more: str) -> tuple[str, ...]:
+    """Names the tests of one module of the policy, and which others know it."""
+    return (f"tests/policy/test_{name}.py", *(f"tests/policy/test_{one}.py" for one in more))
+
+
+TESTS: Mapping[str, tuple[str, ...]] = {
+    "gateway.policy.access_level": _beside("access_level", "permission"),
+    "gateway.policy.archiving": _beside("archiving"),
+    "gateway.policy.authorization": _DECIDED,
+    "gateway.policy.comparison": _beside("comparison"),
+    "gateway.policy.domains": _beside("partners", "access_level", "walls"),
+    "gateway.policy.explanation": _beside("explanation"),
+    "gateway.policy.members": _beside("access_level", "authorization"),
+    "gateway.policy.observing": _beside("observing"),
+    "gateway.policy.partners": _beside("partners", "walls", "authorization"),
+    "gateway.policy.precedence": _beside("precedence", "settings"),
+    "gateway.policy.presence_rules": _RULES,
+    "gateway.policy.published_info": _beside("published_info", "disclosure"),
+    "gateway.policy.rules_meant": _RULES,
+    "gateway.policy.rules_remarks": _RULES,
+    "gateway.policy.rules_written": _RULES,
+    "gateway.policy.services": _RULES,
+    "gateway.policy.settings": _beside("settings"),
+    "gateway.policy.verdict": _beside("authorization", "disclosure"),
+    "gateway.policy.walls": _beside("walls"),
+    "gateway.publications": ("tests/test_publications.py", "tests/test_presence_book.py"),
+    "gateway.protocols.pidf.writing": ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py"),
+    "gateway.protocols.xmpp.stanzas.presences": (_STANZAS,),
+    "gateway.protocols.xmpp.stanzas.card": (_STANZAS,),
+    "gateway.protocols.xmpp.stanzas.published": (_STANZAS,),
+    "gateway.protocols.msrtc.categories": ("tests/protocols/msrtc",),
+}
+"""Each module, and the folders and files of its tests."""
