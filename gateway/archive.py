@@ -23,7 +23,7 @@ from gateway.policy.authorization import Facts
 from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Verdict
 from gateway.policy.walls import Groups
-from gateway.store.archive import ArchiveStore, Place, RecordRow, chained
+from gateway.store.archive import PASSED, ArchiveStore, Place, RecordRow, chained
 from gateway.store.ledger import note_anchor
 from gateway.store.sealing import Keys
 from gateway.store.writer import Statement
@@ -108,6 +108,8 @@ class Archive:
         self._present: dict[str, set[str]] = {}
         """Who is signed in, and the contacts who are told so."""
         self._missed = 0
+        self._shared: tuple[Promise, Promise] | None = None
+        """The newest promise of the journal, and the one that stands for it with messages."""
         self._told: Mapping[str, Any] = {}
         self._shut = False
         self._anchored: tuple[Anchor, float] | None = None
@@ -166,14 +168,22 @@ class Archive:
             return None
         if not message.has_text:
             newest = self.journal.newest if known.critical else None
-            return _alone(newest) if newest is not None else None
+            return self._alone(newest) if newest is not None else None
         try:
             promise = self._recorded(received, message, verdict, known.mode)
         except LedgerError:
             if known.critical and verdict.decision is Decision.DELIVER:
                 raise
             return None
-        return _alone(promise) if known.critical and verdict.decision is Decision.DELIVER else None
+        return self._alone(promise) if known.critical and verdict.decision is Decision.DELIVER else None
+
+    def _alone(self, promise: Promise) -> Promise:
+        """Gives a promise that holds one envelope only, and is kept when the commit of many is."""
+        shared = self._shared
+        if shared is None or shared[0] is not promise:
+            shared = self._shared = promise, Promise(alone=True)
+            promise.then(shared[1].settle)
+        return shared[1]
 
     def _recorded(self, received: Envelope, message: Message, verdict: Verdict, mode: Mode) -> Promise:
         """Adds a message, and the beginning of its conversation; of what is refused, only that it was."""
@@ -384,14 +394,7 @@ def rules_of(config: Config) -> ArchiveRules:
     return ArchiveRules(told.rules, told.retention_days, told.idle_minutes * 60.0)
 
 
-_SENT: Mapping[Side, Mapping[str, Any]] = {side: {"direction": way, "outcome": "sent"} for side, way in _WAY.items()}
-
-
-def _alone(promise: Promise) -> Promise:
-    """Gives a promise that holds one envelope only, and is kept when another is."""
-    own = Promise(alone=True)
-    promise.then(own.settle)
-    return own
+_SENT: Mapping[Side, Mapping[str, Any]] = {Side.INTERNAL: PASSED[0], Side.EXTERNAL: PASSED[1]}
 
 
 def _two(envelope: Envelope) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The archive as a tap: what must be kept is on the disk before it goes on; what must not be kept is nowhere."""
 
 import base64
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,12 +16,13 @@ from twisted.internet.task import deferLater
 
 from gateway.archive import Archive, ArchiveRules, Surroundings
 from gateway.metrics import Metrics
+from gateway.model.chain import Anchor, canonical
 from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.message import ChatState, EncryptedPayload, Message, MessageKind
-from gateway.model.records import verify_records
+from gateway.model.records import Record, RecordKind, verify_records
 from gateway.policy.archiving import ArchiveRule, Mode
 from gateway.policy.verdict import Decision, Reason, Verdict
-from gateway.store.archive import ArchiveStore, Place
+from gateway.store.archive import PASSED, ArchiveStore, Place, chained
 from gateway.store.archive_reading import ArchiveSearch, lines, search
 from gateway.store.ledger import anchors
 from gateway.store.sealing import Keys
@@ -141,6 +143,16 @@ async def test_activity_has_no_texts_and_nothing_made_from_them(keep: Keep) -> N
         "text",
         "open",
     }
+
+
+@pytest.mark.parametrize("body", [None, {"bodies": [("", CANARY)]}])
+@pytest.mark.parametrize("facts", PASSED)
+def test_what_most_records_are_is_written_quickly_and_alike(facts: Any, body: Any) -> None:
+    record = Record(1.0005, RecordKind.MESSAGE, facts, conversation=7, body=body)
+    made = chained(record, Anchor(41, "0" * 64), Keys.parse(KEY))
+    entry = json.loads(made[6])
+    assert made[6] == canonical(record.entry(42, "", entry.get("body", "")))
+    assert bool(entry.get("body")) is (body is not None)
 
 
 @pytest_twisted.ensureDeferred

@@ -5,11 +5,12 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from gateway.errors import LedgerError
 from gateway.model.chain import Verified, Walk
 from gateway.model.message import Message
+from gateway.model.sealed import sealed
 
 FORM = "gateway-archive-1"
 """Stands in the first line of an export."""
@@ -42,7 +43,7 @@ class RecordKind(Enum):
     __hash__ = object.__hash__
 
 
-@frozen
+@sealed
 class Record:
     """Is one record before it is chained."""
 
@@ -82,6 +83,15 @@ def body_of(message: Message) -> dict[str, Any]:
         "encrypted": [(each.scheme, each.form) for each in message.encrypted],
     }
     return {name: value for name, value in said.items() if value}
+
+
+def message_entry(seq: int, at: int, conversation: int, direction: str, body: str) -> str:
+    """Gives the canonical form of what is hashed of a message that has passed, which is what most records are."""
+    digest = f'"body":"{body}",' if body else ""
+    return (
+        f'{{"at":{at},{digest}"conversation":{conversation},"direction":"{direction}",'
+        f'"kind":"message","outcome":"sent","seal":"","seq":{seq}}}'
+    )
 
 
 def body_digest(text: str) -> str:

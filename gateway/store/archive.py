@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from gateway.errors import StoreError
 from gateway.model.chain import Anchor, canonical, digest, link, seal
-from gateway.model.records import FORM, Record, body_digest
+from gateway.model.records import FORM, Record, body_digest, message_entry
 from gateway.store import postgresql
 from gateway.store.database import Database, Reactor, Statement
 from gateway.store.sealing import Keys
@@ -25,6 +25,8 @@ STEP = 10_000
 """Records that one erasure or removal concerns at most."""
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _HEAD = "SELECT seq, link FROM record ORDER BY seq DESC LIMIT 1"
+PASSED = tuple({"direction": direction, "outcome": "sent"} for direction in ("out", "in"))
+"""What is said of a message that has passed; two objects only, so that they are found at once."""
 START = "SELECT seq, link FROM start"
 
 RecordRow = tuple[int, int, int | None, str | None, str | None, str | None, str, str, str | None, bytes | None]
@@ -133,11 +135,14 @@ def chained(record: Record, head: Anchor, keys: Keys) -> RecordRow:
         text = canonical({**record.body, "salt": os.urandom(16).hex()})
         body = body_digest(text)
         key, sealed = keys.newest, keys.seal(text.encode("ascii"), place_of(seq))
-    entry = record.entry(seq, sealed_two, body)
-    written = canonical(entry)
+    at = round(record.at * 1000)
+    if (record.facts is PASSED[0] or record.facts is PASSED[1]) and record.conversation is not None:
+        written = message_entry(seq, at, record.conversation, record.facts["direction"], body)
+    else:
+        written = canonical(record.entry(seq, sealed_two, body))
     return (
         seq,
-        entry["at"],
+        at,
         record.conversation,
         record.about if salt else None,
         record.to if salt else None,
