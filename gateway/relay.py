@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from attrs import evolve
+
 from gateway.interfaces import Leg, Promise
 from gateway.log import Log
 from gateway.metrics import Metrics
@@ -133,6 +135,8 @@ class Relay:
     ) -> None:
         """Delivers what is recorded for good; decides anew when something has changed meanwhile."""
         follows: Promise | None = None
+        # What was hidden when it was decided stays hidden, whatever has been allowed since: it may hold no longer.
+        envelope = evolve(envelope, content=content)
         if not kept:
             self._unkept(envelope, pair)
         elif pair.facts is facts or self.judge(envelope, pair).content == content:
