@@ -143,10 +143,11 @@ class House:
         self.undeliverable(envelope, verdict.problem or Problem.SERVICE_UNAVAILABLE)
         return None
 
-    def delivered(self, envelope: Envelope) -> None:
-        """Takes note that the other side has confirmed an envelope."""
+    def delivered(self, envelope: Envelope) -> Promise | None:
+        """Takes note that the other side has confirmed an envelope; the promise is kept once the disk knows that."""
         if envelope.ticket is not None and self.relay.spool is not None:
-            self.relay.spool.delivered(envelope.ticket)
+            return self.relay.spool.delivered(envelope.ticket)
+        return None
 
     def postponed(self, envelope: Envelope) -> None:
         """Takes back an envelope that could not be delivered now: it comes again."""

@@ -169,48 +169,6 @@ class HistoryTap(Tap, Protocol):
         """Lets everything go, in bounded time."""
 
 
-@frozen
-class HistoryWaiting:
-    """Is one conversation that is not in its mailbox yet; times are posix seconds."""
-
-    person: str
-    started: float
-    tries: int
-    problem: str
-    """Why the last attempt failed, in a closed word, or ''."""
-    due: float
-
-
-@frozen
-class HistoryShown:
-    """Says how the history stands: conversations that go on, and those that wait."""
-
-    open: int
-    waiting: tuple[HistoryWaiting, ...]
-
-
-class HistoryTap(Tap, Protocol):
-    """Keeps conversations in the mailboxes of our people."""
-
-    def attach(self, keeps: Callable[[Envelope], bool]) -> None:
-        """Says where it is asked whether what passes between two is kept."""
-
-    def tick(self) -> None:
-        """Does what time brings; once a second."""
-
-    def check(self) -> str | None:
-        """Says why nothing can be kept, or None."""
-
-    def shown(self, person: str = "") -> HistoryShown:
-        """Says what goes on and what waits, of one person or of all."""
-
-    def retry(self, person: str = "") -> int:
-        """Tries at once what waits, of one person or of all; gives how many conversations that are."""
-
-    def close(self) -> Awaitable[None]:
-        """Lets everything go, in bounded time."""
-
-
 class Directory(Protocol):
     """Knows published information about our people: what the administrator keeps of them, or their calendars."""
 
@@ -258,8 +216,11 @@ class House(Protocol):
     def reconsider(self, envelope: Envelope) -> Envelope | None:
         """Decides once more about an envelope that waited in a queue; None when nothing of it may leave now."""
 
-    def delivered(self, envelope: Envelope) -> None:
-        """Takes note that the other side has confirmed an envelope that bears a ticket."""
+    def delivered(self, envelope: Envelope) -> Promise | None:
+        """Takes note that the other side has confirmed an envelope that bears a ticket.
+
+        The promise is kept once the disk knows that: until then a crash would have it sent once more.
+        """
 
     def postponed(self, envelope: Envelope) -> None:
         """Takes back an envelope that bears a ticket and cannot be delivered now; it is handed out again later."""

@@ -5,19 +5,19 @@ from collections.abc import Callable
 
 from attrs import define, evolve, frozen
 
+from gateway.interfaces import Promise
 from gateway.log import Log
 from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, Side, Ticket
 from gateway.model.message import Message
-from gateway.model.presence import OFFLINE, Field, Presence
+from gateway.model.presence import OFFLINE, Presence
 from gateway.model.subscription import Ask, Subscription
+from gateway.outbox_entries import expired, stamped, weight
 
 log = Log("outbox")
 
 Transmit = Callable[[Envelope], None]
 """Hands an envelope to a link; raises LinkClosed, Choked or Unsendable when that cannot be."""
 
-STANZA_BYTES = 256
-"""What a stanza weighs beside its texts."""
 _LASTING = frozenset({Ask.SUBSCRIBED, Ask.UNSUBSCRIBE, Ask.UNSUBSCRIBED})
 """What no error answers and nobody repeats: lost, it would leave the two sides of a subscription apart for ever."""
 
@@ -70,7 +70,7 @@ class Outbox:
         reconsider: Callable[[Envelope], Envelope | None],
         refused: Callable[[Envelope, Problem], None],
         now: Callable[[], float],
-        delivered: Callable[[Envelope], object] = lambda envelope: None,
+        delivered: Callable[[Envelope], Promise | None] = lambda envelope: None,
     ) -> None:
         self._limits = limits
         self._delivered = delivered
@@ -88,6 +88,8 @@ class Outbox:
         """Messages of the spool, which bounds them itself."""
         self._sent: deque[_Waiting] = deque()
         """Messages of the spool that are on the link and not confirmed; the link's end brings them back."""
+        self._settling = 0
+        """Confirmed ones of which the disk does not know that yet: after a crash they would go once more."""
         self._waiting: deque[_Waiting] = deque()
         self._questions: deque[_Waiting] = deque()
         self._presence: dict[tuple[str, str], _Waiting] = {}
@@ -151,7 +153,9 @@ class Outbox:
 
     def _may_send_lasting(self) -> bool:
         return (
-            self._transmit is not None and not self._choked and not (self._window and len(self._sent) >= self._window)
+            self._transmit is not None
+            and not self._choked
+            and not (self._window and len(self._sent) + self._settling >= self._window)
         )
 
     def _bring_out(self, entry: _Waiting, envelope: Envelope) -> None:
@@ -206,9 +210,21 @@ class Outbox:
 
     def confirmed(self, count: int) -> None:
         """Takes note that the peer has the oldest so many of the messages on the link, and sends more."""
-        for _ in range(min(count, len(self._sent))):
+        known: Promise | None = None
+        number = min(count, len(self._sent))
+        for _ in range(number):
             entry = self._took(self._sent.popleft())
-            self._delivered(entry.envelope)
+            known = self._delivered(entry.envelope) or known
+        if known is not None and known.kept is None:
+            self._settling += number
+            known.then(lambda kept: self._settled(number))
+        self._go_on()
+
+    def _settled(self, number: int) -> None:
+        self._settling -= number
+        self._go_on()
+
+    def _go_on(self) -> None:
         while self._lasting and self._may_send_lasting():
             self._send_lasting(self._lasting.popleft())
 
@@ -275,7 +291,7 @@ class Outbox:
 
     def _decided(self, entry: _Waiting) -> Envelope | None:
         """Gives what of an entry may go now."""
-        if _expired(entry.envelope, self._now()):
+        if expired(entry.envelope, self._now()):
             self._refused(entry.envelope, Problem.REMOTE_SERVER_TIMEOUT)
             return None
         return self._reconsider(entry.envelope)
@@ -351,31 +367,6 @@ class Outbox:
                 self._refused(self._took(entry).envelope, problem)
             else:
                 self._lasting.append(entry)
-
-
-def weight(envelope: Envelope) -> int:
-    """Gives about how many bytes an envelope takes while it waits."""
-    content = envelope.content
-    if isinstance(content, Message):
-        texts = (*(text for _, text in (*content.bodies, *content.subjects)), content.thread, content.id)
-        return STANZA_BYTES + sum(map(len, texts)) + sum(len(payload.form) for payload in content.encrypted)
-    if isinstance(content, Presence):
-        return STANZA_BYTES + sum(len(text) for _, text in content.document.get(Field.NOTE) or ())
-    return STANZA_BYTES
-
-
-def _expired(envelope: Envelope, now: float) -> bool:
-    """Says whether the sender does not want his message delivered any more (RFC 3428 section 7)."""
-    message = envelope.content
-    return isinstance(message, Message) and message.expires_at is not None and message.expires_at < now
-
-
-def stamped(envelope: Envelope, since: float, now: float) -> Envelope:
-    """Says on a message that waited more than a few seconds since when it did (XEP-0203)."""
-    message = envelope.content
-    if not isinstance(message, Message) or message.delayed_since is not None or now - since < 3:
-        return envelope
-    return evolve(envelope, content=evolve(message, delayed_since=since))
 
 
 def bounce_for(envelope: Envelope, problem: Problem) -> Bounce | None:

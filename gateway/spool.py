@@ -15,7 +15,7 @@ from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.envelope import Bounce, Envelope, Problem, Ticket
 from gateway.model.message import Message
-from gateway.outbox import stamped
+from gateway.outbox_entries import stamped
 from gateway.pairs import Pair
 from gateway.spool_books import Batch, Book, Open, Route, Taken
 from gateway.store.spool import Row, SpoolStore
@@ -29,6 +29,8 @@ MOST_UNWRITTEN = 20_000
 """Messages that may wait for the disk; beyond that none is taken."""
 TIDY_SECONDS = 0.25
 """How long what is done with may stay on the disk while nothing is added."""
+MOST_UNTIDY = 16
+"""As many of them are taken away at once."""
 SWEEP_SECONDS = 60.0
 REST_SECONDS = 1.0
 MOST_REST_SECONDS = 300.0
@@ -177,7 +179,7 @@ class Spool:
         if self._batch.taken:
             self._flush_soon(0.0)
         elif self._gone:
-            self._flush_soon(TIDY_SECONDS)
+            self._flush_soon(TIDY_SECONDS if len(self._gone) < MOST_UNTIDY else 0.0)
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -270,16 +272,18 @@ class Spool:
         route.out -= 1
         if route.behind and route.out <= MOST_OUT // 2 and route.rests_until is None:
             self._reactor.callLater(0, self._pull, route)
-        self._flush_soon(TIDY_SECONDS)
+        self._flush_soon(TIDY_SECONDS if len(self._gone) < MOST_UNTIDY else 0.0)
         return True
 
-    def delivered(self, ticket: Ticket) -> None:
-        """Takes note that the other side has confirmed a message."""
+    def delivered(self, ticket: Ticket) -> Promise | None:
+        """Takes note that the other side has confirmed a message; the promise is kept once the disk knows that."""
         entry = self._open.get(ticket.number)
         if entry is not None:
             entry.route.failures, entry.route.failed_at = 0, None
             self.done(ticket)
             self._metrics.spooled("delivered").inc()
+            return self._batch.promise
+        return None
 
     def postponed(self, ticket: Ticket) -> None:
         """Takes a message back that could not be delivered now: its route rests, longer with each failure."""

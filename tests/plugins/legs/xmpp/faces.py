@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from gateway.config.sections import Limits
 from gateway.config.spooling import SpoolTerms
 from gateway.guarding import Entitled
+from gateway.interfaces import Promise
 from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.envelope import Content, Envelope, Problem, Side
@@ -56,8 +57,9 @@ class House:
     def entitled(self, person: Address, contact: Address, answers: bool) -> Entitled:
         return EVERYTHING
 
-    def delivered(self, envelope: Envelope) -> None:
+    def delivered(self, envelope: Envelope) -> Promise | None:
         self.confirmed.append(envelope)
+        return None
 
     def met(self, meeting: Any) -> None:
         self.met_with.append(meeting)
