@@ -277,6 +277,24 @@ class Dialogue:
         await self.ask("requests refuse", {"contact": contact})
         return self.speak.say("refused", contact=contact)
 
+    # -- history ---------------------------------------------------------------------------------------------------
+
+    async def _history(self, said: Said) -> str:
+        wanted = said.rest.casefold()
+        now = await self.ask("history show", {})
+        if not now["offered"]:
+            return self.speak.say("history_none")
+        state = next((name for name in ("on", "off") if wanted in self.speak.words[name]), "")
+        if not state:
+            by = self.speak.say("history_locked") if now["locked"] else ""
+            if not now["on"]:
+                return self.speak.say("history_is_off", locked=by)
+            return self.speak.say("history_is_on", folder=now["folder"], waiting=now["waiting"], locked=by)
+        preview = self.speak.say(f"history_{state}_preview", folder=now["folder"])
+        told = self.speak.say(f"history_{state}")
+        arguments = {"subject": "history", "state": state}
+        return self._confirm([preview], "publish switch", arguments, lambda result: told)
+
     # -- the gateway itself ----------------------------------------------------------------------------------------
 
     async def _feedback(self, said: Said) -> str:

@@ -85,7 +85,7 @@ def _verb(tokens: list[str], catalogue: Catalogue) -> tuple[str, int]:
         if len(tokens) >= count:
             plain = " ".join(tokens[:count]).casefold()
             for verb, words in catalogue.words.items():
-                if plain in words and verb not in ("until", "off", "default"):
+                if plain in words and verb not in ("until", "off", "on", "default"):
                     return verb, count
     return "", 0
 

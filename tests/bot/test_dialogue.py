@@ -14,7 +14,7 @@ from gateway.commands import execute
 from gateway.model.presence import Field
 from gateway.model.subscription import Ask, State, Subscription
 from gateway.policy.partners import Partner, Strangers
-from gateway.policy.settings import Rule
+from gateway.policy.settings import Feature, Rule
 from gateway.strangers import Strangers as Requests
 from tests.stage import ALICE, CAROL, DESK, Stage, documents
 from tests.test_choices import Words
@@ -39,7 +39,7 @@ class Talk:
     def __init__(
         self, *rules: Rule, language: str = "en", partners: Sequence[Partner] = (), level: str = "public"
     ) -> None:
-        words = Words()
+        words = self.words = Words()
         self.stage = Stage(*partners, level=level, settings=rules, own_settings=words.settings)
         self.stage.befriend()
         self.stage.online(note=(("", "in the office"),))
@@ -230,3 +230,57 @@ async def test_a_person_may_choose_the_language() -> None:
         answer = await talk.say(f"language {language}")
         assert answer == CATALOGUES[language].say("language_set")
     assert ", ".join(sorted(CATALOGUES)) in await talk.say("language xx")
+
+
+class Keeper(Desk):
+    """A desk with a history."""
+
+    offered_here = True
+    locked = False
+
+    def history_show(self, owner: str) -> dict[str, Any]:
+        """Says what `Remembering.history_show` says."""
+        on = bool(self._words.settings(owner).get(Feature.HISTORY))
+        parts = {"on": on, "locked": self.locked, "folder": "Conversation History", "waiting": 2}
+        return {"owner": owner, "offered": self.offered_here, **parts}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_person_switches_his_history_on_and_off() -> None:
+    talk = Talk()
+    talk.desk = Keeper(talk.stage, talk.words)
+    assert "not kept" in await talk.say("history show")
+    assert "Each of them is told" in await talk.say("history on")
+    assert "not kept" in await talk.say("history")
+    assert "kept in your mailbox from now on" in await talk.say("history on", "yes")
+    assert "folder Conversation History. 2 wait" in await talk.say("history")
+    assert "not kept in your mailbox any more" in await talk.say("history off", "yes")
+    assert "not kept" in await talk.say("history")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_locked_history_stays() -> None:
+    talk = Talk(Rule(Feature.HISTORY, on=False, locked=True))
+    talk.desk = Keeper(talk.stage, talk.words)
+    talk.desk.locked = True
+    assert "Your administrator has decided" in await talk.say("history")
+    assert "you cannot change that" in await talk.say("history on", "yes")
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_a_history_nothing_can_be_switched() -> None:
+    talk = Talk()
+    talk.desk = Keeper(talk.stage, talk.words)
+    talk.desk.offered_here = False
+    assert "no conversation history" in await talk.say("history on")
+
+
+@pytest.mark.parametrize(("language", "on"), [("de", "verlauf an"), ("fr", "historique active")])
+@pytest_twisted.ensureDeferred
+async def test_history_in_other_languages(language: str, on: str) -> None:
+    talk = Talk(language=language)
+    talk.desk = Keeper(talk.stage, talk.words)
+    yes = {"de": "ja", "fr": "oui"}[language]
+    assert "Conversation History" in await talk.say(on)
+    await talk.say(yes)
+    assert talk.words.settings(ALICE)[Feature.HISTORY] is True
