@@ -1,7 +1,7 @@
 """Questions about people: those from outside are answered here, those from inside are carried out and back."""
 
 from collections.abc import Awaitable, Callable
-from itertools import count
+from secrets import token_hex
 
 from attrs import define, evolve, frozen
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -65,7 +65,6 @@ class Inquiries:
         self._cards: dict[str, _Card] = {}
         self._prune_at = now() + CARD_SECONDS
         self._asked: dict[str, _Asked] = {}
-        self._number = count(1)
 
     def receive(self, envelope: Envelope, query: Query, pair: Pair) -> None:
         """Takes one question from either side."""
@@ -128,7 +127,7 @@ class Inquiries:
         if len(self._asked) >= MOST_WAITING:
             self._relay.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
             return
-        number = f"q{next(self._number)}"
+        number = f"q{token_hex(8)}"  # one that counts would tell each partner how much is asked of others
         carried = evolve(envelope, content=evolve(query, id=number))
         self._asked[number] = _Asked(envelope, self._now())
         verdict = self._relay.decide(carried, pair)

@@ -92,16 +92,16 @@ def drawn(random: Random, contact: Address) -> Event:
     return (kind, *pick[kind]())
 
 
-_WEIGHTS = dict(
-    (name, int(weight))
-    for name, weight in (
-        row.split(":")
-        for row in (
-            "presence:20 gone:4 publish:20 level:6 grant:2 lock:2 unlock:2 ceiling:2 setting:2 own:2 ask:6 answer:3 "
-            "query:5 inquire:1 message:3 write:3 bounce:1 down:2 up:3 broken:1 wait:14 disk:8"
-        ).split()
-    )
-)
+_WEIGHTS = {
+    **dict.fromkeys(("presence", "publish"), 20),
+    **dict.fromkeys(("level", "ask"), 6),
+    **dict.fromkeys(("gone", "query"), 4),
+    **dict.fromkeys(("answer", "message", "write", "up"), 3),
+    **dict.fromkeys(("grant", "lock", "unlock", "ceiling", "setting", "own", "down"), 2),
+    **dict.fromkeys(("inquire", "bounce", "broken"), 1),
+    "wait": 14,
+    "disk": 8,
+}
 """How often each kind of event is drawn."""
 
 

@@ -44,7 +44,7 @@ PARTNERS = tuple(Partner(one.domain, frozenset({one.domain}), via=VIA[one]) for 
 BEGIN = 1_500_000_000.0
 _METRICS = Metrics()
 _METRICS.configure({one.name: one for one in PARTNERS}, ["corp.example"], STANDARD)
-_RANDOM = re.compile(r"TOK\d+Z(?:\.[0-9a-f]{8})?|(?<=id=')q[0-9a-f]+")
+_RANDOM = re.compile(r"TOK\d+Z(?:\.[0-9a-f]{8})?|(?<=id=')q[0-9a-f]{16}")
 
 
 @frozen
