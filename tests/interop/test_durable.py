@@ -76,7 +76,7 @@ def test_what_arrives_is_confirmed_and_leaves_the_disk(scene: Scene, peer: str) 
 
 @pytest.mark.parametrize("peer", ["ejabberd", "prosody"])
 def test_a_partner_that_is_killed_in_the_middle_gets_everything(scene: Scene, peer: str) -> None:
-    """What his own server has confirmed and loses with its life is its own affair: it is dead before all this begins."""
+    """What his own server has confirmed and loses with its life is its own affair: it is dead before this begins."""
     reader = scene.bob if peer == "ejabberd" else scene.carol
     server = scene.lab.servers[reader.bare.partition("@")[2]]
     server.kill()
@@ -94,7 +94,7 @@ def test_a_partner_that_is_killed_in_the_middle_gets_everything(scene: Scene, pe
     _all_done(scene)
     got = _texts(reader, mark)
     assert list(dict.fromkeys(got)) == sent and len(got) - len(sent) <= WINDOW
-    assert reader.stanzas(f"message[body='{sent[0]}']/{urn:xmpp:delay}delay", after=mark), "what waited says since when"
+    assert reader.stanzas(f"message[body='{sent[0]}']/{{urn:xmpp:delay}}delay", after=mark), "what waited says since when"
 
 
 @pytest.mark.parametrize("peer", ["ejabberd", "prosody"])
@@ -135,7 +135,7 @@ def test_messages_on_disk_outlive_gateway_and_partner_and_the_sender_is_told_whe
     server.start()
     server.await_ready()
     scene.carol.connect()
-    scene.carol.wait_for(f"message[@id='{kept}']/{urn:xmpp:delay}delay", 30.0, after=marks[1])
+    scene.carol.wait_for(f"message[@id='{kept}']/{{urn:xmpp:delay}}delay", 30.0, after=marks[1])
     _all_done(scene)
     server.kill()
     late = scene.alice.message(CAROL, "too late")
