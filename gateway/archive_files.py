@@ -132,7 +132,11 @@ def _line(record: Mapping[str, Any]) -> Line:
     elif text.get("unreadable"):
         words = ["(the key of this text is missing)"]
     return Line(
-        record["at"] / 1000, _SIDES[record["direction"]], "\n".join(words), encrypted=bool(text.get("encrypted"))
+        record["at"] / 1000,
+        _SIDES[record["direction"]],
+        "\n".join(words),
+        encrypted=bool(text.get("encrypted")),
+        notice=bool(text.get("notice")),
     )
 
 

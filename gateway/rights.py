@@ -18,8 +18,9 @@ from gateway.commands.archive_answers import UserKept, UserReport
 from gateway.errors import CommandError
 from gateway.house import House
 from gateway.model.address import Address
+from gateway.model.envelope import Envelope, Side
 from gateway.model.publication import Origin
-from gateway.model.subscription import State
+from gateway.model.subscription import Ask, State, Subscription
 from gateway.policy.access_level import Assignment
 from gateway.store.contacts import AssignmentStore
 from gateway.store.ledger import Search, search
@@ -64,10 +65,11 @@ class Rights:
         self._rights_folder = folder
         self._rights_threads = threads
         self.kept_places: list[Kept] = [
+            # First who is told, then what he is told: without his level a contact could see more for a moment.
+            Kept("subscriptions", self._kept_subscribed, self._kept_erase_subscriptions),
             Kept("levels", self._kept_levels, self._kept_erase_levels),
             Kept("publications", self._kept_publications, self._kept_erase_publications),
             Kept("settings", self._kept_settings, self._kept_erase_settings),
-            Kept("subscriptions", self._kept_subscribed, self._kept_erase_subscriptions),
             Kept("ledger", self._kept_ledger, self._kept_erase_ledger),
             Kept("archive", self._kept_archived, self._kept_erase_archived),
         ]
@@ -163,12 +165,20 @@ class Rights:
 
     async def _kept_erase_subscriptions(self, address: str) -> tuple[int, str]:
         found = self._kept_pairs(address)
-        for person, contact, _ in found:
+        for person, contact, state in found:
+            self._kept_ended(person, contact, state)
             written_down = self._kept_stores.subscriptions.set(person, contact, State.NONE)
             if written_down is not None:
                 await written_down
         self._kept_changed(*{str(person) for person, _, _ in found})
         return len(found), ""
+
+    def _kept_ended(self, person: Address, contact: Address, state: State) -> None:
+        """Tells the contact, as if the person had ended it: else he would go on believing what he was told last."""
+        asks = [Ask.UNSUBSCRIBED] * (state.contact_watches or state.request_waits)
+        asks += [Ask.UNSUBSCRIBE] * (state.person_watches or state.answer_waits)
+        for each in asks:
+            self._kept_everybody.receive(Envelope(person, contact, Subscription(each), Side.INTERNAL))
 
     def _kept_changed(self, *people: str) -> None:
         """Looks up again what counts for some of our people, and tells their contacts."""

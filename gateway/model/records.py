@@ -79,6 +79,7 @@ def body_of(message: Message) -> dict[str, Any]:
         "subjects": message.subjects,
         "thread": message.thread,
         "replaces": message.replaces,
+        "notice": message.notice,
         "delayed_since": message.delayed_since,
         "encrypted": [(each.scheme, each.form) for each in message.encrypted],
     }
