@@ -121,3 +121,21 @@ def test_at_the_end_all_are_over() -> None:
 
 def test_what_they_are_about_is_not_printed() -> None:
     assert "secret" not in repr(Conversation(ALICE, BOB, Side.INTERNAL, 0.0, "secret"))
+
+
+def test_one_of_an_earlier_run_goes_on() -> None:
+    known = Conversations(idle_seconds=60)
+    talk = Conversation(ALICE, BOB, Side.INTERNAL, 0.0, "t1", 50.0)
+    assert known.resume(talk) == ()
+    assert known.between(ALICE, BOB) == [talk]
+    assert hears(known, 100.0, "t1").conversation is talk
+    assert known.ended(160.0) == [talk]
+
+
+def test_one_that_both_have_left_is_over_at_once() -> None:
+    known = Conversations()
+    talk = says(known, 0.0).conversation
+    known.over(talk)
+    known.over(talk)
+    assert (len(known), known.between(ALICE, BOB)) == (0, [])
+    assert says(known, 1.0).first

@@ -136,7 +136,7 @@ class Carrier:
             name for name, each in self._waiting.items() if _ended(each) < before and each.kept.person not in self._busy
         ]
         if old:
-            log.error("conversations given up: their mailbox could not be reached", count=len(old))
+            log.error("conversations given up", count=len(old))
             self._drop(old, "expired")
 
     def _drop(self, names: list[str], outcome: str) -> None:
