@@ -50,6 +50,7 @@ class ComponentFace:
         self._limits = surroundings.config.limits
         self._metrics = surroundings.metrics
         self.outflow = outflow
+        self.slotted = False
         limits = OutboxLimits(
             self._limits.queue_stanzas,
             self._limits.queue_seconds,

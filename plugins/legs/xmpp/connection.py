@@ -45,6 +45,8 @@ class Owner(Protocol):
     clock: Callable[[], float]
     """Gives monotonic seconds."""
     outflow: Outflow
+    slotted: bool
+    """Says whether partners are on this side, whose answers leave in slots of time."""
 
     def take(self, connection: "Connection", element: Element) -> Promise | None:
         """Takes a stanza that the stream has accepted; gives a promise when it is not in safe hands yet."""
@@ -113,11 +115,16 @@ class Connection:
     """The peer's IP address, whose place at the listener is given back."""
     release: Any = None
 
+    @property
+    def slotted(self) -> bool:
+        """Says whether a partner who has proven himself is at the other end."""
+        return self.owner.slotted and bool(self.method)
+
     def data_received(self, chunk: bytes) -> None:
         """Takes the bytes of one read."""
         owner = self.owner
         outflow = owner.outflow
-        outflow.reading = True
+        outflow.reading, outflow.answering = True, owner.slotted
         self.heard_at = now = owner.clock()
         take = owner.take
         try:
@@ -132,7 +139,10 @@ class Connection:
                             self._hold(promise, heard)
                     else:
                         self._happened(event)
-            self.flush()
+            if self.slotted:
+                outflow.mark(self)
+            else:
+                self.flush()
         finally:
             outflow.flush()
 

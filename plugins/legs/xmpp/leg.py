@@ -147,6 +147,7 @@ class XmppLeg:
         for listener in self._listeners:
             listener.stop()
         self._outflow.flush()
+        self._outflow.release()
         for face in self._faces:
             await face.stop()
         await deferLater(self._reactor, FAREWELL_SECONDS)
