@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import define, field
 
 from .namespace import Namespace
-from .process import Process
+from .process import LabError, Process
 from .web import request
 
 
@@ -62,8 +62,11 @@ class Gateway:
             return False
 
     def stop(self, timeout: float = 10.0) -> int | None:
-        """Ask it to end (SIGTERM); its exit status."""
-        return self.process.stop(timeout)
+        """Ask it to end (SIGTERM); its exit status. Raises LabError when the output guard has kept anything back."""
+        status = self.process.stop(timeout)
+        if "guard refused" in self.log:
+            raise LabError("the output guard refused something:\n" + self.process.tail())
+        return status
 
     def kill(self) -> None:
         """End it as a power cut would."""
