@@ -19,7 +19,9 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _unsigned(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _unsigned(
+    subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, ends: datetime.datetime | None = None
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -28,7 +30,7 @@ def _unsigned(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x50
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
+        .not_valid_after(ends or now + datetime.timedelta(days=30))
     )
 
 
@@ -61,12 +63,12 @@ class Authority:
         """Return the file with the authority's certificate."""
         return self.directory / "ca.crt"
 
-    def issue(self, domain: str, *more_names: str) -> Path:
+    def issue(self, domain: str, *more_names: str, ends: datetime.datetime | None = None) -> Path:
         """Write the three files for `domain`, its subdomains and `more_names`; return the .pem."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(name) for name in (domain, f"*.{domain}", *more_names)]
         certificate = (
-            _unsigned(domain, self.NAME, key)
+            _unsigned(domain, self.NAME, key, ends)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage(EXTENSION_PURPOSES), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -1,4 +1,4 @@
-"""`python -m tests.faults [--case F3] [--seed N] [--seconds S] [--long]`: faults under load; status 1 when one fails."""
+"""`python -m tests.faults [--case F3] [--seed N] [--seconds S] [--long]`: faults under load; status 1 if one fails."""
 
 import argparse
 import asyncio

@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-from tests.faults import killing
+from tests.faults import disk, killing, peers, surroundings
 from tests.faults.case import Case
 
-CASES: Mapping[str, Case] = {case.name: case for case in (*killing.CASES,)}
+CASES: Mapping[str, Case] = {
+    case.name: case
+    for case in sorted(
+        (*killing.CASES, *disk.CASES, *peers.CASES, *surroundings.CASES), key=lambda case: int(case.name[1:])
+    )
+}

@@ -28,16 +28,16 @@ async def kill_at_call(world: World, form: Form) -> None:
     for turn in range(form.times * 2):
         call = world.dice.choice(CALLS[:2] if turn % 2 else CALLS)
         injection = "signal=KILL" if turn % 2 == 0 else world.dice.choice(INJECTIONS[1:])
-        first = world.dice.randrange(1, 200 if call == "fdatasync" else 800)
+        first = world.dice.randrange(1, 200 if form.long else 40)
         when = f"{first}" if injection == "signal=KILL" else f"{first}..{first + 20}"
-        await world.gateway.stop()
+        await world.gateway.kill()
         wanted = f"{call}:{injection}:when={when}"
         world.gateway.terms.before = ("strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", f"trace={call}")
         world.gateway.terms.before += ("-e", f"inject={wanted}")
         await _under_tracer(world, form, wanted)
         world.gateway.terms.before = ()
         if world.gateway.running:
-            await world.gateway.stop()
+            await world.gateway.kill()
         await world.gateway.start()
         if not await world.links():
             return

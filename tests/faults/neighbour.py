@@ -218,9 +218,8 @@ class Neighbour:
             self._message(element)
         elif element.tag == f"{NS}presence":
             self._presence(element)
-        elif element.tag == f"{NS}iq":
-            if answered := reply(element):
-                self.send(answered)
+        elif element.tag == f"{NS}iq" and (answered := reply(element)):
+            self.send(answered)
         return answer
 
     def _confirmed(self, count: int) -> None:

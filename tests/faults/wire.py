@@ -1,4 +1,4 @@
-"""One server stream of a scripted peer, over asyncio: STARTTLS, EXTERNAL, stanzas, acknowledgements (RFC 6120, XEP-0198)."""
+"""One server stream of a scripted peer, over asyncio: STARTTLS, EXTERNAL, stanzas, XEP-0198 (RFC 6120)."""
 
 import asyncio
 import base64

@@ -57,7 +57,7 @@ class World:
     quiet: bool = True
     _presence: dict[str, tuple[int, str]] = field(factory=dict)
     _numbers: "itertools.count[int]" = field(factory=lambda: itertools.count(1))
-    _narrow: set[str] = field(factory=set)
+    narrow: set[str] = field(factory=set)
     _tasks: list["asyncio.Task[None]"] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -126,7 +126,7 @@ class World:
         )
         if done:
             note(Kind.NARROWED if narrow else Kind.WIDENED, person, contact)
-            (self._narrow.add if narrow else self._narrow.discard)(person)
+            (self.narrow.add if narrow else self.narrow.discard)(person)
         return done
 
     # -- the run -----------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class World:
             await asyncio.sleep(1 / self.rates.levels if self.rates.levels else 1.0)
             if not self.quiet and self.rates.levels and self.gateway.running:
                 number = self.dice.randrange(self.people)
-                await self.set_level(number, narrow=self.person(number) not in self._narrow)
+                await self.set_level(number, narrow=self.person(number) not in self.narrow)
 
     async def until(self, true: Callable[[], bool], what: str, seconds: float = SETTLE_SECONDS) -> bool:
         """Waits until something is so; otherwise that is wrong with this run."""
