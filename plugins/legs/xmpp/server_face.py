@@ -59,6 +59,7 @@ class ServerFace:
         self.host = host
         self.dialect = dialect
         self.outflow = outflow
+        self.slotted = name == "outside"
         dialect.ponged = self.ponged
         self.clock: Callable[[], float] = surroundings.reactor.seconds
         self.reactor = surroundings.reactor
