@@ -23,15 +23,13 @@ from gateway.policy.authorization import Facts
 from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Verdict
 from gateway.policy.walls import Groups
-from gateway.store.archive import PASSED, ArchiveStore, Place, RecordRow, chained
+from gateway.store.archive import PASSED, ArchiveStore, RecordRow, chained
 from gateway.store.ledger import note_anchor
 from gateway.store.sealing import Keys
 from gateway.store.writer import Statement
 
 log = Log("archive")
 
-FILE = "archive.db"
-"""The name of the archive in the state folder."""
 MOST_TERMS = 50_000
 """Pairs of addresses of which is remembered what is kept of them."""
 ANCHOR_SECONDS = 3600.0
@@ -262,7 +260,9 @@ class Archive:
         if known is not None and known[0] is facts:
             return known[1]
         person, _ = _two(received)
-        found = terms(self._rules.rules, person, self._around.groups_of(person), facts.partner, received.side)
+        found = NOTHING
+        if facts.partner is not None and not facts.partner.house:  # who speaks with the gateway speaks with nobody
+            found = terms(self._rules.rules, person, self._around.groups_of(person), facts.partner, received.side)
         if len(self._terms) >= MOST_TERMS:
             self._terms.clear()
         self._terms[key] = facts, found
@@ -379,13 +379,6 @@ class Archive:
     def since(self, days: float) -> float:
         """Gives the moment so many days ago, in posix seconds."""
         return self._now() - days * _DAY
-
-
-def place_of(config: Config) -> Place:
-    """Gives where a configuration keeps the archive."""
-    terms = config.archive
-    address = terms.postgresql.text if terms.postgresql is not None else ""
-    return Place(terms.file or config.state / FILE, address)
 
 
 def rules_of(config: Config) -> ArchiveRules:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from attrs import define
+from attrs import define, evolve
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -26,7 +26,7 @@ from gateway.store.archive import PASSED, ArchiveStore, Place, chained
 from gateway.store.archive_reading import ArchiveSearch, lines, search
 from gateway.store.ledger import anchors
 from gateway.store.sealing import Keys
-from tests.stage import ALICE, BOB, CAROL, DESK, TABLET, Stage, away
+from tests.stage import ALICE, BOB, CAROL, DESK, PARTNER, TABLET, Stage, away
 
 CANARY = "canary7f3a"
 HELLO = Message(MessageKind.CHAT, "m1", bodies=(("", CANARY),), thread="t1")
@@ -367,3 +367,15 @@ async def test_a_file_that_is_full_or_locked_refuses_what_is_critical_until_it_i
 def limit_room(kept: Kept, pages: int = 0) -> None:
     """Lets the file have so many pages at most; the one that writes finds it full with 0 more than it has."""
     kept.archive.store.write(((f"PRAGMA max_page_count = {pages or 1}", ()),))
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_said_to_the_gateway_itself_is_not_kept(keep: Keep) -> None:
+    kept = keep(CRITICAL)
+    house = evolve(PARTNER, house=True)
+    verdict = Verdict(Decision.DELIVER, Reason.ALLOWED, "team", HELLO)
+    facts = evolve(kept.stage.pairs.of(ALICE, BOB).facts, partner=house)
+    kept.archive.attach(Surroundings(lambda envelope: facts, lambda person: frozenset()))
+    assert kept.archive.record(Envelope(DESK, BOB, HELLO, Side.INTERNAL), verdict) is None
+    await kept.quiet()
+    assert kept.found() == []

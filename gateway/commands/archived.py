@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.archive import place_of
 from gateway.commands import ledger
 from gateway.commands.archive_answers import (
     ArchiveExported,
@@ -23,6 +22,7 @@ from gateway.errors import CommandError, LedgerError, StoreError
 from gateway.log import escape
 from gateway.model.chain import Anchor, Verified
 from gateway.model.records import RecordKind, verify_records
+from gateway.store.archive import Place
 from gateway.store.archive_reading import lines
 from gateway.store.ledger import anchors
 from gateway.store.sealing import Keys
@@ -58,7 +58,7 @@ def _walked(config: Path | None, file: str | None, known: list[Anchor]) -> tuple
     loaded = load(config)
     if not loaded.archive.on or loaded.archive.key is None:
         raise CommandError("no archive is kept: [archive] on = true begins one")
-    place = place_of(loaded)
+    place = Place.of(loaded)
     if not place.address and not place.path.exists():
         raise StoreError(f"there is no archive {place.path}")
     keys = Keys.parse(loaded.archive.key.text)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
+from gateway.config import Config
 from gateway.errors import StoreError
 from gateway.model.chain import Anchor, canonical, digest, link, seal
 from gateway.model.records import FORM, Record, body_digest, message_entry
@@ -21,6 +22,8 @@ SCHEMA = Path(__file__).parent / "archive_schema"
 SCHEMA_POSTGRESQL = Path(__file__).parent / "archive_schema_postgresql"
 PRAGMAS = ("PRAGMA secure_delete = ON",)
 """What is erased or removed is overwritten, not only forgotten."""
+FILE = "archive.db"
+"""The name of the archive in the state folder."""
 STEP = 10_000
 """Records that one erasure or removal concerns at most."""
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -58,6 +61,12 @@ class Place:
     path: Path
     """The file; beside it stand the anchors, also those of a PostgreSQL database."""
     address: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, config: Config) -> "Place":
+        """Gives where a configuration keeps the archive."""
+        terms = config.archive
+        return cls(terms.file or config.state / FILE, terms.postgresql.text if terms.postgresql is not None else "")
 
     def __str__(self) -> str:
         return postgresql.shown(self.address) if self.address else str(self.path)

@@ -1,9 +1,9 @@
 """The archive: what it keeps is the house's to say, where it is kept the administrator's."""
 
-from gateway.archive import Archive, place_of, rules_of
+from gateway.archive import Archive, rules_of
 from gateway.errors import ConfigError
 from gateway.interfaces import Surroundings
-from gateway.store.archive import ArchiveStore
+from gateway.store.archive import ArchiveStore, Place
 from gateway.store.sealing import Keys
 
 
@@ -13,7 +13,7 @@ def build(surroundings: Surroundings) -> Archive:
     if not config.archive.on or config.archive.key is None:
         raise ConfigError("[archive] on = true begins an archive; it needs no place in [gateway] taps")
     return Archive(
-        ArchiveStore(place_of(config), surroundings.reactor),
+        ArchiveStore(Place.of(config), surroundings.reactor),
         Keys.parse(config.archive.key.text),
         rules_of(config),
         surroundings.metrics,
