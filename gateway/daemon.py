@@ -37,7 +37,7 @@ from gateway.policy.access_level import BLOCKED
 from gateway.policy.partners import Modality
 from gateway.recording import Recording
 from gateway.remembering import Remembering
-from gateway.rights import Stores
+from gateway.rights import Kept, Stores
 from gateway.store.contacts import AssignmentStore
 from gateway.store.database import Database
 from gateway.store.publications import OwnWords
@@ -147,6 +147,8 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         stores = Stores(self._given, self._people.words, self._subscriptions)
         groups = self._people.groups
         self.open_archive(lambda: self.config, surroundings, self.house, groups, self._taps, stores, self)
+        history = Kept("history", self.history_records, self.history_erase)
+        self.kept_places += [history, Kept("notices", self.notice_records, self.notice_erase)]
         for name in config.gateway.taps:
             self._taps.add(plugin.load("taps", name)(surroundings))
 

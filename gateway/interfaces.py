@@ -165,6 +165,12 @@ class HistoryTap(Tap, Protocol):
     def retry(self, person: str = "") -> int:
         """Tries at once what waits, of one person or of all; gives how many conversations that are."""
 
+    def records(self, address: str) -> list[dict[str, Any]]:
+        """Gives what is kept here of a person or a contact, as plain values; texts are not among them."""
+
+    def erase(self, address: str) -> Awaitable[int]:
+        """Forgets all conversations of a person or a contact that are not in a mailbox; gives how many."""
+
     def close(self) -> Awaitable[None]:
         """Lets everything go, in bounded time."""
 

@@ -1,6 +1,7 @@
 """What is kept of conversations, and that contacts are told: history, notices, and what can be asked of them."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway import plugin
 from gateway.commands.remembered_answers import HistoryChoice, HistoryEntry, HistoryRetried, HistoryStatus
@@ -104,6 +105,28 @@ class Remembering:
         if self.history is None:
             raise CommandError("there is no conversation history: [history] names no server")
         return {"count": self.history.retry(owner or "")}
+
+    async def history_records(self, address: str) -> list[dict[str, Any]]:
+        """Gives what the history keeps of somebody, beside what is in mailboxes."""
+        return self.history.records(address) if self.history is not None else []
+
+    async def history_erase(self, address: str) -> tuple[int, str]:
+        """Forgets it."""
+        return (await self.history.erase(address), "") if self.history is not None else (0, "")
+
+    async def notice_records(self, address: str) -> list[dict[str, Any]]:
+        """Gives which contacts were told what about whom, where somebody is one of the two."""
+        return [
+            {"person": person, "contact": contact, "kept": sorted(each.value for each in kept)}
+            for person, contact, kept in self._told_contacts.about(address)
+        ]
+
+    async def notice_erase(self, address: str) -> tuple[int, str]:
+        """Forgets it: the contact is told again when something more is kept."""
+        found = self._told_contacts.about(address)
+        for person, contact, _ in found:
+            await self._told_contacts.tell(person, contact, NOTHING, 0.0)
+        return len(found), ""
 
     def tick_history(self) -> None:
         """Does what time brings; once a second."""

@@ -195,3 +195,14 @@ def test_the_partner_that_is_the_gateway_itself_is_told_nothing(house: Any) -> N
     pair = made.stage.pairs.of(ALICE, CAROL)
     pair.facts = evolve(pair.facts, partner=evolve(ALLY, house=True))
     assert made.kept_between(pair) == frozenset()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_contact_was_told_is_part_of_what_is_kept_of_both(house: Any) -> None:
+    made = house(Rule(Feature.HISTORY, on=True), history=ON)
+    made.says()
+    told = [{"person": str(ALICE), "contact": str(BOB), "kept": ["history"]}]
+    assert await made.notice_records(str(BOB)) == await made.notice_records(str(ALICE)) == told
+    assert await made.notice_erase(str(CAROL)) == (0, "")
+    assert await made.notice_erase(str(BOB)) == (1, "")
+    assert await made.notice_records(str(ALICE)) == [] and len(made.says()) == 2

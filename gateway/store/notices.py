@@ -32,6 +32,10 @@ class NoticeStore:
         """Gives how many contacts know that something is kept of what they say to a person."""
         return sum(known == person for known, _ in self._told)
 
+    def about(self, address: str) -> list[tuple[str, str, Kept]]:
+        """Gives person, contact and what the contact knows, where the address is either."""
+        return [(*pair, kept) for pair, kept in self._told.items() if address in pair]
+
     def tell(self, person: str, contact: str, kept: Kept, now: float) -> "Deferred[None]":
         """Notes that a contact knows what is kept now; the Deferred fires when that is on disk."""
         if not kept:

@@ -82,6 +82,11 @@ class Carrier:
         """Gives what waits, of one person or all."""
         return [each for each in self._waiting.values() if person in ("", each.kept.person)]
 
+    def forget(self, names: list[str]) -> None:
+        """Forgets conversations that wait; what is being brought to a mailbox now may arrive there."""
+        for name in names:
+            self._waiting.pop(name, None)
+
     def _due(self, now: float) -> dict[str, list[_Waiting]]:
         found: dict[str, list[_Waiting]] = {}
         for each in self._waiting.values():
@@ -90,16 +95,29 @@ class Carrier:
         return found
 
     def _begin(self, person: str, entries: list[_Waiting]) -> None:
-        """Notes on disk that it is tried, and then tries: after a crash it is known that the mailbox must be looked at."""
+        """Notes on disk that it is tried, then tries: after a crash it is known that the mailbox must be looked at."""
+        letters = [letter for letter in map(self._written, entries) if letter is not None]
+        entries = [each for each in entries if any(letter.name == each.kept.name for letter in letters)]
+        names = [each.kept.name for each in entries]
+        if not entries:
+            return
         self._busy.add(person)
-        letters = [self._letter(each.kept) for each in entries]
         for each in entries:
             each.kept = evolve(each.kept, tries=each.kept.tries + 1)
-        names = [each.kept.name for each in entries]
         noted = self.store.attempt(names)
         noted.addCallback(lambda _: self._try(entries[0].kept.person, letters))
         noted.addCallbacks(self._tried, self._stuck, callbackArgs=(person, names), errbackArgs=(person, names))
         noted.addErrback(lambda failure: log.failure("what became of a conversation is not known", failure))
+
+    def _written(self, waiting: _Waiting) -> Letter | None:
+        """Gives the letter of a conversation; None when it cannot be written, which keeps none of the others here."""
+        try:
+            return self._letter(waiting.kept)
+        except Exception:  # noqa: BLE001 whatever is in it, the queue must go on
+            log.failure("a conversation could not be written as mail")
+            waiting.kept = evolve(waiting.kept, tries=waiting.kept.tries + 1)
+            waiting.problem, waiting.due = "unexpected", self.now() + self._pause(waiting.kept.tries)
+            return None
 
     def _letter(self, kept: Kept) -> Letter:
         said = self.store.transcript(kept)

@@ -76,6 +76,13 @@ class Collector:
         elif isinstance(content, Presence):
             self._go(envelope, not content.document.available)
 
+    def forget(self, names: list[str]) -> None:
+        """Forgets conversations that go on: what is said next begins others."""
+        for talk, known in list(self._open.items()):
+            if known.name in names:
+                self.tracker.over(talk)
+                del self._open[talk]
+
     def tick(self) -> None:
         """Ends what has been silent long enough."""
         self._end(self.tracker.ended(self.now()))

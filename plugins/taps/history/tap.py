@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from gateway.conversations import Conversations
 from gateway.interfaces import HistoryShown, HistoryWaiting, Surroundings
@@ -58,6 +59,22 @@ class History:
     def retry(self, person: str = "") -> int:
         """Tries at once what waits, of one person or of all; gives how many conversations that are."""
         return self._carrier.retry(person)
+
+    def records(self, address: str) -> list[dict[str, Any]]:
+        """Gives the conversations of a person or a contact that are not in a mailbox; texts are not among them."""
+        return [
+            {"person": each.person, "contact": each.contact, "started": each.started, "last": each.last}
+            for each in self._store.all()
+            if address in (each.person, each.contact)
+        ]
+
+    async def erase(self, address: str) -> int:
+        """Forgets them."""
+        names = [each.name for each in self._store.all() if address in (each.person, each.contact)]
+        self._collector.forget(names)
+        self._carrier.forget(names)
+        await self._store.remove(names)
+        return len(names)
 
     async def close(self) -> None:
         """Lets everything go: what goes on and what waits is on disk."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ from plugins.taps.history import collecting
 from plugins.taps.history.carrying import Carrier, filled, login_of
 from plugins.taps.history.collecting import Collector
 from plugins.taps.history.mailbox import Carried
+from plugins.taps.history.tap import build
 
-from ....stage import ALICE, BOB, DESK, TABLET, away
+from ....stage import ALICE, BOB, CAROL, DESK, TABLET, away
 
 TERMS = HistoryTerms(server=Endpoint("imap.corp.example", 993), secret=Secret("pw"), retry_seconds=10, keep_days=1)
 PASSES = Verdict(Decision.DELIVER, Reason.ALLOWED, "public")
@@ -266,3 +268,20 @@ def test_logins(tmp_path: Path) -> None:
 
 def test_nobody_chooses_a_master_user_by_his_address() -> None:
     assert login_of(evolve(TERMS, login="{address}*gateway"), Address.parse("a*b@corp.example")) == "address"
+
+
+@pytest_twisted.ensureDeferred
+async def test_all_of_somebody_can_be_forgotten(tmp_path: Path) -> None:
+    config = SimpleNamespace(history=evolve(TERMS, idle_minutes=1), state=tmp_path)
+    around: Any = SimpleNamespace(config=config, reactor=reactor, metrics=Metrics(), now=lambda: 1000.0)
+    tap = build(around)
+    tap.attach(lambda envelope: True)
+    tap.record(Envelope(DESK, BOB, said("to bob"), Side.INTERNAL), evolve(PASSES, content=said("to bob")))
+    tap.record(Envelope(DESK, CAROL, said("to carol"), Side.INTERNAL), evolve(PASSES, content=said("to carol")))
+    await deferLater(reactor, 0.2)
+    assert [each["contact"] for each in tap.records(str(BOB))] == [str(BOB)] and len(tap.records(str(ALICE))) == 2
+    assert (await tap.erase(str(BOB)), tap.records(str(BOB)), tap.shown().open) == (1, [], 1)
+    assert await tap.erase(str(ALICE)) == 1
+    tap.record(Envelope(DESK, BOB, said("anew"), Side.INTERNAL), evolve(PASSES, content=said("anew")))
+    await tap.close()
+    assert b"to carol" not in (tmp_path / "history.db").read_bytes()
