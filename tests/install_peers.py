@@ -33,6 +33,7 @@ SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
 DIRECTORIES = "the tests against an LDAP server and a calendar server (tests/plugins/directories)"
 MAIL = "the tests against a mail server (conversation history)"
 POSTGRESQL = "the tests against PostgreSQL (tests/store, tests/test_archive_postgresql.py, tests/test_archive_crash.py)"
+FAULTS = "the cases that need it of the faults under load (tests/faults)"
 NEEDS = (
     Need("prosody", "prosody", LAB),
     Need("ejabberd", "ejabberdctl", LAB),
@@ -43,6 +44,9 @@ NEEDS = (
     Need("util-linux", "setpriv", LAB),
     Need("mount", "mount", LAB),
     Need("openssl", "openssl", LAB),
+    Need("strace", "strace", FAULTS),
+    Need("nftables", "nft", FAULTS),
+    Need("faketime", "faketime", FAULTS),
     Need("kamailio", "kamailio", SIP),
     Need("kamailio-tls-modules", "/usr/share/doc/kamailio-tls-modules", SIP),
     Need("kamailio-presence-modules", "/usr/share/doc/kamailio-presence-modules", SIP),

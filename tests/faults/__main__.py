@@ -13,7 +13,7 @@ from pathlib import Path
 from attrs import evolve
 
 from tests.bench import sandbox
-from tests.faults.case import LONG, SHORT, Case, Form
+from tests.faults.case import LONG, QUICK, SHORT, Case, Form
 from tests.faults.cases import CASES
 from tests.faults.world import Rates, World
 
@@ -72,9 +72,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--times", type=int, help="how often what can be counted happens")
     parser.add_argument("--kills", type=int)
     parser.add_argument("--long", action="store_true", help="as before a release: 1,000 kills, hours")
+    parser.add_argument("--quick", action="store_true", help="as for each change: one of each, five kills")
     parser.add_argument("--keep", type=Path, help="where histories and logs of failed cases go")
     options = parser.parse_args(arguments)
-    form = LONG if options.long else SHORT
+    form = LONG if options.long else QUICK if options.quick else SHORT
     given = {name: getattr(options, name) for name in ("seconds", "times", "kills")}
     form = evolve(form, **{name: value for name, value in given.items() if value is not None})
     chosen = [CASES[name] for name in options.case or CASES]

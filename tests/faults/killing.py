@@ -5,7 +5,7 @@ import asyncio
 from tests.faults.case import Case, Form
 from tests.faults.world import World
 
-CALLS = ("fdatasync", "pwrite64", "sendto")
+CALLS = ("fdatasync", "pwrite64", "write")
 INJECTIONS = ("signal=KILL", "error=EIO", "error=ENOSPC")
 
 
