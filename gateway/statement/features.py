@@ -12,7 +12,7 @@ from attrs import frozen
 from gateway.config import Config
 from gateway.policy.services import Scope
 from gateway.policy.settings import KEEPING, Feature, Rule
-from gateway.statement.paragraph import Paragraph
+from gateway.statement.paragraph import Paragraph, folded
 
 
 @frozen
@@ -176,36 +176,81 @@ FEATURES: tuple[Described, ...] = (
     Described(
         "presence",
         _presence,
-        ("defaults", "levels", "locks", "assignment", "setting", "partner"),
-        modules=("plugins.legs.sip.leg", "gateway.transport.connector", "plugins.legs.xmpp", "plugins.legs.sip"),
+        ("defaults", "levels", "locks", "assignment", "setting", "partner", "wall"),
+        modules=("plugins.legs.sip", "plugins.legs.xmpp"),
     ),
-    Described("messages", _messages),
-    Described("contacts", _contacts, tables=("assignment", "subscription", "publication", "setting", "secret")),
-    Described("directories", _directories, ("directory", "groups"), modules=("plugins.directories.ldap",)),
-    Described("calendars", _calendars, modules=("plugins.directories.calendars",)),
-    Described("ledger", _ledger, ("ledger",), ("entry", "party", "meta"), ("gateway.ledger", "gateway.auditing")),
-    Described("archive", _archive, ("archive",)),
-    Described("history", _history, ("history",)),
-    Described("notice", _notice, ("notice",)),
-    Described("spool", _spool, ("spool",)),
+    Described("messages", _messages, ("inside", "outside")),
+    Described(
+        "contacts",
+        _contacts,
+        tables=("schema.assignment", "schema.subscription", "schema.publication", "schema.setting", "schema.doubt"),
+        modules=("gateway.store.database",),
+    ),
+    Described("directories", _directories, ("directory", "groups"), modules=("plugins.directories.ldap_session",)),
+    Described(
+        "calendars",
+        _calendars,
+        modules=("plugins.directories.calendars", "plugins.directories.caldav", "plugins.directories.ical"),
+    ),
+    Described(
+        "ledger",
+        _ledger,
+        ("ledger",),
+        ("ledger_schema.entry", "ledger_schema.start"),
+        ("gateway.ledger", "gateway.auditing", "gateway.store.ledger"),
+    ),
+    Described(
+        "archive",
+        _archive,
+        ("archive",),
+        ("archive_schema.record", "archive_schema.hold", "archive_schema.start"),
+        ("gateway.archive", "gateway.archive_files", "gateway.store.archive", "gateway.store.postgresql"),
+    ),
+    Described(
+        "history",
+        _history,
+        ("history",),
+        ("history_schema.conversation", "history_schema.turn"),
+        ("plugins.taps.history",),
+    ),
+    Described("notice", _notice, ("notice",), ("schema.notice",)),
+    Described("spool", _spool, ("spool",), ("spool_schema.entry",), ("gateway.store.spool",)),
     Described("logs", _logs, ("gateway",)),
     Described("trace", _trace, ("trace",), modules=("gateway.tracing", "gateway.trace_file")),
     Described("metrics", _metrics, ("metrics",), modules=("gateway.daemon",)),
     Described("telemetry", _telemetry, ("telemetry",), modules=("gateway.reporting",)),
     Described("feedback", _feedback, ("feedback",), modules=("gateway.feedback",)),
-    Described("bot", _bot, ("bot",)),
+    Described("bot", _bot, ("bot", "echo")),
     Described("discovery", _discovery, ("discovery", "federation")),
     Described("statement", _statement, modules=("gateway.statement.revisions",)),
 )
 """In the order of the statement."""
 
-NOTHING: dict[str, str] = {}
+NOTHING: dict[str, str] = {
+    "limits": "bounds of what is taken",
+    "policy": "who approves a change of the configuration",
+    "tls": "certificates and authorities",
+    "schema.secret": "keys that the gateway has made for itself",
+    "gateway.cli": "closes its own output",
+    "gateway.commands.check": "tries the addresses that the configuration names, when an administrator asks",
+    "gateway.config.bundle": "writes files of settings",
+    "gateway.config.sample": "writes the sample of the settings",
+    "gateway.contracts": "keeps keys and issuers of partners' servers",
+    "gateway.demo": "runs on this machine alone, with people who do not exist",
+    "gateway.protocols.im_body": "makes texts in memory",
+    "gateway.store.policies": "keeps earlier configurations",
+    "gateway.store.reading": "reads only",
+    "gateway.taps": "hands to the taps what they record",
+    "gateway.transport.authority": "keeps keys and certificates of its own",
+    "gateway.transport.web_fetch": "asks for what other modules name",
+    "plugins.skeleton": "is an example that nothing loads",
+}
 """Sections, tables and modules that record, keep and send nothing about people, and why."""
 
 
 def gathered(facts: Facts) -> tuple[Paragraph, ...]:
     """Gives every feature as the configuration in force has it."""
-    return tuple(feature.gather(facts) for feature in FEATURES)
+    return tuple(folded(feature.gather(facts)) for feature in FEATURES)
 
 
 def by_name(paragraphs: Iterable[Paragraph]) -> dict[str, Any]:

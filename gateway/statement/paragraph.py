@@ -36,13 +36,29 @@ class Paragraph:
         return cls(**known, scopes=scopes)
 
 
+def folded(paragraph: Paragraph) -> Paragraph:
+    """Gives the same with what is said for everybody as its own value, not as an exception."""
+    wide = [scope for scope in paragraph.scopes if scope.whom == "everybody" and scope.until is None]
+    if not wide:
+        return paragraph
+    found = kept([*_widest(paragraph), *(Setting(scope.layer, scope.on, scope.locked) for scope in wide)])
+    rest = tuple(scope for scope in paragraph.scopes if scope not in wide)
+    return evolve(paragraph, on=bool(found.value), locked=found.locked, scopes=rest)
+
+
+def _widest(paragraph: Paragraph) -> list[Setting]:
+    """What is off and open says no more than the default, which anybody may change."""
+    said_wide = paragraph.on or paragraph.locked
+    return [Setting(Layer.ADMINISTRATOR, paragraph.on, paragraph.locked)] if said_wide else []
+
+
 def personal(
     paragraph: Paragraph, person: str, groups: frozenset[str] | None, now: float, own: bool | None = None
 ) -> Paragraph:
     """Gives a feature as it holds for one person, with his own choice where he has one; exceptions are his only."""
     whom = Concerned(person, groups)
     settings = [
-        Setting(Layer.ADMINISTRATOR, paragraph.on, paragraph.locked),
+        *_widest(paragraph),
         *said(paragraph.scopes, whom, now),
         *([Setting(Layer.PERSON, own)] if own is not None else []),
     ]
