@@ -44,8 +44,8 @@ connections_per_address = 200
 """
 WEAK = ("ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1")
 LOOKED_AT = (
-    "--sslv2 --sslv3 --tlsv1 --tlsv1_1 --tlsv1_2 --tlsv1_3 --compression --early_data --openssl_ccs --heartbleed --robot"
-    " --reneg"
+    "--sslv2 --sslv3 --tlsv1 --tlsv1_1 --tlsv1_2 --tlsv1_3 --compression --early_data --openssl_ccs"
+    " --heartbleed --robot --reneg"
 )
 DOORS = ("starttls", "direct", "sip")
 

@@ -49,6 +49,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready; raises LabError with the end of its log."""
+        self.config_path.write_text(staying_root(self.config_path.read_text()))
         self.process.start()
         self.process.await_ready(self.ready, self.timeout)
 
