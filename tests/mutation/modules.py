@@ -10,7 +10,7 @@ _RULES = (
 )
 _DECIDED = tuple(
     f"tests/policy/test_{name}.py"
-    for name in ("authorization", "permission", "disclosure", "published_info", "stripped_once", "walls", "settings")
+    for name in ("authorization", "permission", "disclosure", "published_info", "stripped_once", "walls", "settings", "refusals_in_facts")
 )
 
 
@@ -20,23 +20,23 @@ def _beside(name: str, *more: str) -> tuple[str, ...]:
 
 
 TESTS: Mapping[str, tuple[str, ...]] = {
-    "gateway.policy.access_level": _beside("access_level", "permission"),
+    "gateway.policy.access_level": _beside("words", "access_level", "permission"),
     "gateway.policy.archiving": _beside("archiving"),
     "gateway.policy.authorization": _DECIDED,
     "gateway.policy.comparison": _beside("comparison"),
     "gateway.policy.domains": _beside("partners", "access_level", "walls"),
     "gateway.policy.explanation": _beside("explanation"),
-    "gateway.policy.members": _beside("access_level", "authorization"),
+    "gateway.policy.members": _RULES,
     "gateway.policy.observing": _beside("observing"),
-    "gateway.policy.partners": _beside("partners", "walls", "authorization"),
-    "gateway.policy.precedence": _beside("precedence", "settings"),
-    "gateway.policy.presence_rules": _RULES,
+    "gateway.policy.partners": _beside("words", "partners", "walls", "authorization"),
+    "gateway.policy.precedence": _beside("words", "precedence", "settings"),
+    "gateway.policy.presence_rules": ("tests/policy/test_words.py", *_RULES),
     "gateway.policy.published_info": _beside("published_info", "disclosure"),
     "gateway.policy.rules_meant": _RULES,
     "gateway.policy.rules_remarks": _RULES,
     "gateway.policy.rules_written": _RULES,
     "gateway.policy.services": _RULES,
-    "gateway.policy.settings": _beside("settings"),
+    "gateway.policy.settings": _beside("words", "settings"),
     "gateway.policy.verdict": _beside("authorization", "disclosure"),
     "gateway.policy.walls": _beside("walls"),
     "gateway.publications": ("tests/test_publications.py", "tests/test_presence_book.py"),
