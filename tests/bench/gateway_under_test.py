@@ -101,7 +101,7 @@ class GatewayUnderTest:
         return self.streams
 
     def _write_configuration(self, home: Path, room: Room) -> None:
-        pki, most = room.authority.directory, IDLE_STREAMS_AT_MOST + 100
+        pki, most = room.authority.directory, max(self.idle_partners, IDLE_STREAMS_AT_MOST) + 100
         text = CONFIG.format(home=home, pki=pki, around=NEIGHBOURHOOD, idle_streams=most)
         text += "".join(IDLE_PARTNER.format(number=number) for number in range(self.idle_partners))
         (home / "gateway.toml").write_text(text)

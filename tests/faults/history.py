@@ -61,6 +61,9 @@ class History:
     side: str
     path: Path
     events: list[Event] = field(factory=list, repr=False)
+    shown: set[str] = field(factory=set, repr=False)
+    """Whose note has been seen here."""
+    remembers: bool = True
     _file: TextIO = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -70,6 +73,10 @@ class History:
         self, kind: Kind, who: str = "", whom: str = "", name: str = "", number: int = 0, detail: str = ""
     ) -> None:
         """Adds what has happened now."""
+        if kind is Kind.SEEN and number:
+            self.shown.add(who)
+        if not self.remembers or self._file.closed:
+            return
         event = Event(time.monotonic(), self.side, kind, who, whom, name, number, detail)
         self.events.append(event)
         self._file.write(json.dumps(astuple(event)) + "\n")

@@ -68,6 +68,7 @@ class Neighbour:
     current: Callable[[str, str], bytes] = lambda person, contact: b""
     out: Established | None = None
     ins: list[Established] = field(factory=list)
+    ask_seconds: float = 0.1
     deaf: bool = False
     """Answers nothing and reads nothing, as a machine that hangs."""
     accepts: bool = True
@@ -162,7 +163,7 @@ class Neighbour:
 
     async def _keep_asking(self) -> None:
         while True:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(self.ask_seconds)
             if self.out is not None and self.out.counts and self._unconfirmed:
                 self.out.wire.send(f"<r xmlns='{SM}'/>".encode())
 

@@ -26,8 +26,9 @@ def break_off(peer: Neighbour, how: str) -> None:
     """Ends all streams of a neighbour: reset, or after half a stanza, or with a plain end of the connection."""
     for stream in [*peer.ins, *([peer.out] if peer.out else [])]:
         transport = stream.wire.writer.transport
-        if how == "reset":
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        sock = transport.get_extra_info("socket")
+        if how == "reset" and sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         elif how == "half":
             stream.wire.send(b"<message from='v1@partner.example' to='u1@corp.example'><body>never fin")
             stream.wire.writer.close()

@@ -55,6 +55,11 @@ class World:
     wrong: list[str] = field(factory=list)
     """What the case itself found wrong."""
     quiet: bool = True
+    patience: float = SETTLE_SECONDS
+    ask_seconds: float = 0.1
+    """How often the neighbours ask what has been accepted."""
+    remembers: bool = True
+    """Keeps what happened, for the judge; a soak of hours does not."""
     _presence: dict[str, tuple[int, str]] = field(factory=dict)
     _numbers: "itertools.count[int]" = field(factory=lambda: itertools.count(1))
     narrow: set[str] = field(factory=set)
@@ -79,6 +84,8 @@ class World:
             canary.encode(),
         )
         self.inside.current = self.said
+        for neighbour in (self.inside, self.outside):
+            neighbour.ask_seconds, neighbour.history.remembers = self.ask_seconds, self.remembers
         self.gateway = GatewayProcess(self.folder, self.folder / "pki", self.terms, self.folder / "state")
 
     def _history(self, name: str) -> History:
@@ -138,22 +145,26 @@ class World:
         took = await self.gateway.start()
         self.remarks.append(f"first start {took:.1f} s")
         await self.until(lambda: self.inside.ready and self.outside.ready, "streams to the gateway")
+        await self.befriend()
+        self.quiet = False
+        for work in (self._steady(), self._change_levels()):
+            self._tasks.append(asyncio.ensure_future(work))
+
+    async def befriend(self) -> None:
+        """Has every contact ask for his person, and waits until all have been shown."""
         for number in range(self.people):
             person, contact = self.person(number), self.contact(number)
             self.inside.history.note(Kind.WIDENED, person, contact)
             self._presence[person] = (next(self._numbers), "away")
             self.inside.history.note(Kind.SAID, person, contact, "", *self._presence[person])
             self.outside.send(f"<presence type='subscribe' from='{contact}' to='{person}'/>".encode())
-        await self.until(lambda: self._pairs_that_see() == self.people, "subscriptions")
-        self.quiet = False
-        for work in (self._steady(), self._change_levels()):
-            self._tasks.append(asyncio.ensure_future(work))
+        await self.until(lambda: self._pairs_that_see() == self.people, "subscriptions", self.patience)
 
     def _pairs_that_see(self) -> int:
         """Lets everybody say where he is until all contacts have heard it."""
-        seen = {event.who for event in self.outside.history.events if event.kind is Kind.SEEN and event.number}
+        seen = self.outside.history.shown
         missing = [number for number in range(self.people) if self.person(number) not in seen]
-        for number in missing:
+        for number in missing[:1000]:
             self.publish(number)
         return self.people - len(missing)
 
