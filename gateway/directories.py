@@ -110,8 +110,10 @@ class Directories:
     def forget(self, person: str) -> None:
         """Forgets somebody whom nobody outside watches any more."""
         for row in self._rows:
-            row.asked.pop(person, None)
             row.waiting.pop(person, None)
+            asked = row.asked.pop(person, None)
+            if asked is not None and asked.groups is not None:
+                self._say(person, row.directory.name, row.directory.origin, {})
 
     def _ask(self, row: _Row, person: str) -> None:
         asked = row.asked[person]
@@ -128,14 +130,13 @@ class Directories:
         directory = row.directory
         try:
             entry = await directory.look_up(Address.parse(person))
+            self._take(row, person, asked, entry or Entry({}))
         except GatewayError as problem:
             log.warn("directory not asked", directory=directory.name, detail=problem)
             self._failed(row, asked)
         except Exception:  # noqa: BLE001 a directory is a plugin: whatever it raises must not stop the others
             log.failure("directory failed", directory=directory.name)
             self._failed(row, asked)
-        else:
-            self._take(row, person, asked, entry or Entry({}))
         row.busy -= 1
         asked.under_way = False
         if asked.again and person in row.asked:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from attrs import define, field, frozen
 
 from gateway.guarding import Entitled
+from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
 from gateway.model.presence import Field, PresenceDocument
@@ -13,6 +14,8 @@ from gateway.model.publication import Origin
 from gateway.policy.access_level import Member
 from gateway.policy.verdict import Verdict
 from gateway.signalling import Signal
+
+log = Log("promise")
 
 
 @frozen
@@ -100,7 +103,10 @@ class Promise:
             self.kept = kept
             waiting, self._waiting = self._waiting, []
             for call in waiting:
-                call(kept)
+                try:
+                    call(kept)
+                except Exception:  # noqa: BLE001 many wait for one commit, and none of them for the others
+                    log.failure("what waited for the disk could not be handed on")
 
 
 class Tap(Protocol):

@@ -139,6 +139,8 @@ class PairBook:
         self._full_at = -NEVER
         self.on_meeting: Callable[[Address], object] = lambda person: None
         """Is told, by bare address, of each of our people of whom a pair is kept."""
+        self.on_parting: Callable[[str], object] = lambda person: None
+        """Is told, by bare address, of each of whom none is kept any more."""
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._of_person: dict[str, dict[str, Pair]] = {}
 
@@ -255,6 +257,7 @@ class PairBook:
                 del known[pair.contact]
                 if not known:
                     del self._of_person[pair.person]
+                    self.on_parting(pair.person)
 
     def _facts(self, person: Address, contact: Address, rules: Rules | None = None) -> tuple[Facts, float]:
         rules, now = rules or self.rules, self.now()

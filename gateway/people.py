@@ -60,6 +60,7 @@ class People:
         if self._open:
             self._directories = Directories(self._open, say, regrouped, surroundings.metrics, time.time)
             house.pairs.on_meeting = self._directories.meet
+            house.pairs.on_parting = self._directories.forget
             house.on_directory_change = self._directories.changed
         recall(house.presence, list(self.words.all_published()))
 

@@ -133,6 +133,20 @@ class Relay:
     def _settled(
         self, envelope: Envelope, pair: Pair, content: Content, facts: Facts, safe: Promise, kept: bool
     ) -> None:
+        """Delivers what is recorded for good; a fault in that is an end as well, for which somebody may wait."""
+        try:
+            self._released(envelope, pair, content, facts, safe, kept)
+        except Exception:  # noqa: BLE001 one bad envelope hurts one envelope, whose sender is told
+            log.failure("what was recorded could not be handed on")
+            self._metrics.errors().inc()
+            try:
+                self.refuse(envelope, Problem.INTERNAL_SERVER_ERROR)
+            finally:
+                safe.settle(False)
+
+    def _released(
+        self, envelope: Envelope, pair: Pair, content: Content, facts: Facts, safe: Promise, kept: bool
+    ) -> None:
         """Delivers what is recorded for good; decides anew when something has changed meanwhile."""
         follows: Promise | None = None
         # What was hidden when it was decided stays hidden, whatever has been allowed since: it may hold no longer.

@@ -171,7 +171,11 @@ class Spool:
         for taken in batch.taken:
             self._count(self._books[taken.row[2]], -1, -taken.row[4])
             self._metrics.spooled("refused").inc()
-            self.refuse(taken.received, Problem.RESOURCE_CONSTRAINT)
+            try:
+                self.refuse(taken.received, Problem.RESOURCE_CONSTRAINT)
+            except Exception:  # noqa: BLE001 the others are refused all the same
+                log.failure("a sender could not be told")
+                self._metrics.errors().inc()
         batch.promise.settle(False)
         self._go_on()
 

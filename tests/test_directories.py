@@ -174,3 +174,34 @@ def test_an_answer_about_somebody_forgotten_meanwhile_is_dropped() -> None:
     staff.answer("x", "board")
     assert not room.said
     assert not room.regrouped
+
+
+def test_what_was_said_of_somebody_forgotten_is_withdrawn_and_asked_for_anew() -> None:
+    staff = Staff()
+    room = Room(staff)
+    room.asked.meet(ALICE)
+    staff.answer("x", "board")
+    room.asked.forget(ALICE)
+    assert room.said[-1] == (ALICE, "staff", {})
+    assert room.asked.groups(ALICE) is None
+    room.asked.meet(ALICE)
+    assert [person for person, _ in staff.questions] == [ALICE]
+
+
+def test_a_fault_in_who_is_told_does_not_use_up_the_questions() -> None:
+    staff = Staff()
+    room = Room(staff)
+
+    def fault(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    room.asked._say = fault
+    crowd = [Address.parse(f"p{number}@corp.example") for number in range(2 * MOST_AT_ONCE)]
+    for person in crowd:
+        room.asked.meet(person)
+    for _ in crowd:
+        staff.answer("x")
+    assert not staff.questions
+    room.now += AGAIN_SECONDS + 1
+    room.asked.tick()
+    assert len(staff.questions) == MOST_AT_ONCE

@@ -119,3 +119,12 @@ def test_a_reload_that_changes_nothing_for_a_pair_leaves_its_place_in_the_queue(
     partners = Partners([PARTNER, evolve(stage.pairs.rules.partners.by_name["ally.example"], ceiling=frozenset())])
     stage.pairs.take(evolve(stage.pairs.rules, partners=partners))
     assert bob.waiting and not carol.waiting
+
+
+def test_of_whom_no_pair_is_kept_any_more_that_is_told() -> None:
+    stage, gone = Stage(), list[str]()
+    book = small(stage, 2)
+    book.on_parting = gone.append
+    for name in ("alice", "carol", "dave"):
+        book.of(Address.parse(f"{name}@corp.example"), BOB)
+    assert gone == ["alice@corp.example", "carol@corp.example"]

@@ -119,3 +119,32 @@ def test_presence_does_not_wait_for_a_promise_that_holds_a_message() -> None:
     assert stage.from_inside(DESK, BOB, Message(id="m1", bodies=(("", "hello"),))) == []
     tap.gives = None
     assert documents(stage.online()) == [here().document]
+
+
+def test_a_fault_of_one_who_waits_keeps_nothing_from_the_others() -> None:
+    promise, heard = Promise(), list[bool]()
+
+    def fault(kept: bool) -> None:
+        raise RuntimeError("one bad envelope")
+
+    promise.then(fault)
+    promise.then(heard.append)
+    promise.settle(True)
+    assert heard == [True]
+
+
+def test_an_envelope_that_cannot_be_handed_on_comes_to_an_end() -> None:
+    promise = Promise()
+    stage = Stage(taps=[Tap(gives=promise)])
+    stage.befriend()
+
+    def broken(outgoing: Envelope, pair: object) -> bool:
+        raise RuntimeError("a leg with a defect")
+
+    stage.house.relay.send = broken  # type: ignore[method-assign]
+    safe = stage.house.receive(Envelope(DESK, TABLET, Message(id="m1", bodies=(("", "hello"),)), Side.INTERNAL))
+    assert safe is not None and safe.kept is None
+    promise.settle(True)
+    assert safe.kept is False
+    (told,) = [each.content for each in stage.inside.out if isinstance(each.content, Bounce)]
+    assert (told.id, told.problem) == ("m1", Problem.INTERNAL_SERVER_ERROR)

@@ -418,3 +418,21 @@ def test_evolving_keeps_the_ticket(world: World) -> None:
     world.put("1")
     world.run()
     assert evolve(world.leg[0], side=Side.EXTERNAL).ticket is world.leg[0].ticket
+
+
+def test_a_sender_who_cannot_be_told_keeps_nobody_else_waiting(world: World) -> None:
+    def refuse(envelope: Envelope, problem: Problem) -> None:
+        if _id(envelope) == "1":
+            raise RuntimeError("a leg with a defect")
+        world.refused.append(_id(envelope))
+
+    world.spool.refuse = refuse
+    broken: list[bool] = []
+    for number in ("1", "2"):
+        envelope = Envelope(PEOPLE[0], BOB, Message(id=number, bodies=(("", "hello"),)), Side.INTERNAL)
+        promise = world.spool.accept(envelope, envelope, "partner.example")
+        assert promise is not None
+        promise.then(broken.append)
+    world.clock.advance(0)
+    world.disk.break_down()
+    assert (world.refused, broken, len(world.spool)) == (["2"], [False, False], 0)

@@ -161,7 +161,10 @@ class Bot(InnerLeg):
                 log.failure("answer failed")
                 answer = known.dialogue.speak.say("failed", problem="?")
             del known.waiting[0]
-            self._reply(envelope, answer)
+            try:
+                self._reply(envelope, answer)
+            except Exception:  # noqa: BLE001 what comes next must be answered
+                log.failure("answer not sent")
         known.busy = False
 
     def _reply(self, envelope: Envelope, text: str) -> None:

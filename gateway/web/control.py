@@ -32,6 +32,8 @@ ANSWER_SECONDS = 60.0
 LEAVE_SECONDS = 5.0
 """How long a client may take to hang up after its answer."""
 MOST_CLIENTS = 32
+MOST_OTHERS = 8
+"""Clients beside our own user and root: they cannot keep these out."""
 _log = Log("control")
 
 Execute = Callable[[tuple[str, ...], Mapping[str, Any], int], Awaitable[object]]
@@ -126,10 +128,15 @@ class _Clients(Factory[Protocol]):
         self.execute = execute
         self.admits = admits
         self.reactor = reactor
-        self.open = 0
+        self.open = {True: 0, False: 0}
+        """Connections of our own user and root, and of others."""
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        return None if self.open >= MOST_CLIENTS else _Client(self)
+        return _Client(self)
+
+    def room(self, own: bool) -> bool:
+        """Says whether one more of these is served."""
+        return self.open[own] <= (MOST_CLIENTS if own else MOST_OTHERS)
 
 
 class _Client(Protocol):
@@ -140,18 +147,24 @@ class _Client(Protocol):
         self._received = b""
         self._timer: Any = None
         self._uid = -1
+        self._own = False
         self._busy = self._gone = self._full = False
         self._stream: Stream | None = None
 
     def connectionMade(self) -> None:
-        self._clients.open += 1
         uid = _peer_uid(self.transport)
         self._uid = -1 if uid is None else uid
-        if uid not in (os.geteuid(), 0) and not self._clients.admits(uid):
+        self._own = uid in (os.geteuid(), 0)
+        self._clients.open[self._own] += 1
+        if not self._clients.room(self._own):
+            self._busy = True
+            transport: Any = self.transport
+            transport.abortConnection()
+        elif not self._own and not self._clients.admits(uid):
             _log.warn("stranger refused", uid=-1 if uid is None else uid)
             self._refuse("only the gateway's own user and root may use this socket")
-            return
-        self._timer = self._clients.reactor.callLater(ASK_SECONDS, self._refuse, "no request came in time")
+        else:
+            self._timer = self._clients.reactor.callLater(ASK_SECONDS, self._refuse, "no request came in time")
 
     def dataReceived(self, received: bytes) -> None:
         if self._busy:
@@ -164,7 +177,7 @@ class _Client(Protocol):
             self._take(line)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._clients.open -= 1
+        self._clients.open[self._own] -= 1
         self._gone = True
         self._stop_timer()
         if self._stream is not None:

@@ -302,3 +302,19 @@ def test_a_gateway_that_does_not_answer_is_told(tmp_path):
 
 def test_a_request_without_arguments_is_complete():
     assert parse_request(b'{"command": ["status"]}') == (("status",), {})
+
+
+@pytest_twisted.ensureDeferred
+async def test_others_cannot_keep_our_own_user_out(daemon, monkeypatch):
+    ours = control._peer_uid
+    monkeypatch.setattr(control, "_peer_uid", lambda transport: 54321)
+    crowd = [socket.socket(socket.AF_UNIX) for _ in range(control.MOST_CLIENTS + control.MOST_OTHERS)]
+    try:
+        for each in crowd:
+            await deferToThread(each.connect, str(daemon.path))
+        await deferToThread(lambda: [each.recv(1) for each in crowd[-1:]])
+        monkeypatch.setattr(control, "_peer_uid", ours)
+        assert await daemon.ask("status") == {"done": True}
+    finally:
+        for each in crowd:
+            each.close()

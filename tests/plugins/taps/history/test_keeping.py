@@ -21,7 +21,7 @@ from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.message import ChatState, EncryptedPayload, Message
 from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.store.history import HistoryStore, Kept
-from plugins.taps.history import collecting
+from plugins.taps.history import carrying, collecting
 from plugins.taps.history.carrying import Carrier, filled, login_of
 from plugins.taps.history.collecting import Collector
 from plugins.taps.history.mailbox import Carried
@@ -285,3 +285,30 @@ async def test_all_of_somebody_can_be_forgotten(tmp_path: Path) -> None:
     tap.record(Envelope(DESK, BOB, said("anew"), Side.INTERNAL), evolve(PASSES, content=said("anew")))
     await tap.close()
     assert b"to carol" not in (tmp_path / "history.db").read_bytes()
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_that_cannot_be_written_keeps_none_of_the_others_here(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("bad", "good"):
+        desk.take(said(text))
+        desk.now += 100
+        desk.collector.tick()
+    await desk.written()
+    bad, good = desk.store.all()
+
+    def write(said: Any) -> bytes:
+        if said.key == bad.name:
+            raise ValueError("no mail can hold this")
+        return b"mail"
+
+    monkeypatch.setattr(carrying, "write_conversation", write)
+    desk.carrier.tick()
+    await desk.written()
+    assert desk.carried == [[(good.name, False)]]
+    (waiting,) = desk.carrier.of()
+    assert (waiting.kept.name, waiting.problem, waiting.due > desk.now) == (bad.name, "unexpected", True)
+    desk.now += 10 * 86_400
+    desk.carrier.tick()
+    assert not desk.carrier.of()
