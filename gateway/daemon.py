@@ -40,6 +40,7 @@ from gateway.remembering import Remembering
 from gateway.rights import Kept, Stores
 from gateway.store.contacts import AssignmentStore
 from gateway.store.database import Database
+from gateway.store.doubts import DoubtStore
 from gateway.store.publications import OwnWords
 from gateway.store.secrets import SecretStore
 from gateway.store.subscriptions import SubscriptionStore
@@ -220,6 +221,8 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         self._every(TIDY_SECONDS, lambda: self._given.remove_expired(time.time()))
         self._every(service.watchdog_seconds(), lambda: service.notify("WATCHDOG=1"))
         self._every(1.0, self._spool.tick)
+        self.house.later = self._reactor.callLater
+        self.house.keep_doubts(DoubtStore(self._database))
         self._every(MEASURE_SECONDS, lambda: self._spool.measure(self.config.partners.by_name))
         ensureDeferred(self._rebuild())
         self._spool.begin()

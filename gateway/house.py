@@ -1,9 +1,10 @@
 """The house as its legs see it: takes every envelope in and sends it the right way."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from gateway.guarding import Entitled, entitled
 from gateway.inquiry import Inquiries
@@ -30,9 +31,25 @@ from gateway.telling import Telling
 
 log = Log("house")
 
+AT_ONCE = 500
+"""Pairs that are told of a link that is back in one turn of the reactor."""
+PAUSE_SECONDS = 0.02
 MOST_HEARD = 50
 """Resources of one contact that one person is told of."""
 _DROPPED = {Problem.RESOURCE_CONSTRAINT: Reason.QUEUE_FULL, Problem.POLICY_VIOLATION: Reason.SIZE}
+
+
+class Doubts(Protocol):
+    """Is where it is kept which contacts may believe more than they may see, by bare addresses."""
+
+    def all(self) -> Iterable[tuple[Address, Address]]:
+        """Gives every person and contact."""
+
+    def add(self, person: Address, contact: Address) -> object:
+        """Keeps a pair; may give a Deferred that fails when that does not last."""
+
+    def remove(self, person: Address, contact: Address) -> object:
+        """Forgets a pair; may give a Deferred as well."""
 
 
 class House:
@@ -60,6 +77,8 @@ class House:
         self.on_meeting: list[Callable[[Meeting], None]] = []
         """Who is told of each connection on which a partner has proven itself."""
         self._closed = False
+        self.later: Callable[..., object] | None = None
+        """Calls after some seconds (`reactor.callLater`); None: everything is done at once."""
         self.on_directory_change: Callable[[Address | None], object] = lambda person: None
         self.relay = Relay(pairs, legs, inside, taps, metrics, self._unkept)
         self._telling = Telling(self.relay, taps, lambda pair: self.presence.presence_of(pair), metrics, now)
@@ -182,16 +201,45 @@ class House:
         for tell in self.on_meeting:
             tell(meeting)
 
-    def link_restored(self, local: str, remote: str) -> None:
+    def keep_doubts(self, doubts: Doubts) -> None:
+        """Has kept over a crash which contacts may believe more than they may see; tells those of before at once."""
+
+        def doubted(pair: Pair, doubt: bool) -> None:
+            kept = (doubts.add if doubt else doubts.remove)(pair.person, pair.contact)
+            if isinstance(kept, Deferred):
+                kept.addErrback(lambda failure: log.failure("a doubt could not be kept", failure))
+
+        self._telling.doubted = doubted
+        for person, contact in doubts.all():
+            pair = self.pairs.of(person, contact)
+            if pair.facts.partner is None:
+                doubts.remove(person, contact)
+            else:
+                pair.unsure = pair.doubted = True
+                self.presence.tell(pair)
+
+    def link_restored(self, local: str, remote: str, complete: bool = False) -> None:
         """Tells each contact of a domain the present, and asks for his, since what was under way may be lost.
 
         When it is the inside server that is back, it is asked who is there. `local` is '' for all domains at once.
+        With `complete` the other side is known to have heard everything before: only what has changed since is told.
         """
-        for pair in self.pairs:
+
+        def resume(pair: Pair) -> None:
             if pair.contact.domain == remote and pair.person.domain == local:
-                self.roster.resume(pair)
+                self.roster.resume(pair, not complete)
             elif pair.person.domain == remote and local in ("", pair.contact.domain):
                 self.roster.ask_again(pair)
+
+        self._one_by_one(iter(self.pairs), resume)
+
+    def _one_by_one(self, pairs: Iterator[Pair], act: Callable[[Pair], None]) -> None:
+        """Does something for many pairs, some at a time, so that everybody else gets his turn in between."""
+        for place, pair in enumerate(pairs, 1):
+            act(pair)
+            if place == AT_ONCE and self.later is not None:
+                self.later(PAUSE_SECONDS, self._one_by_one, pairs, act)
+                return
 
     def link_lost(self, local: str, remote: str) -> None:
         """Tells our people that the contacts of a domain are gone, since nothing is heard of them any more.

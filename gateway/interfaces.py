@@ -270,8 +270,11 @@ class House(Protocol):
     def met(self, meeting: Meeting) -> None:
         """Says that a partner is connected, and how: its contract is looked at."""
 
-    def link_restored(self, local: str, remote: str) -> None:
-        """Says that stanzas to a partner's domain can leave again after a link had broken."""
+    def link_restored(self, local: str, remote: str, complete: bool = False) -> None:
+        """Says that stanzas to a partner's domain can leave again after a link had broken.
+
+        `complete`: the other side has confirmed all that was said before, and that is not long ago.
+        """
 
     def link_lost(self, local: str, remote: str) -> None:
         """Says that the presence last heard from `remote` can no longer be trusted."""

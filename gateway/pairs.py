@@ -60,6 +60,8 @@ class Pair:
     """What the contact was last told; None when that is not known."""
     unsure: bool = False
     """True after a restart, until the contact has been told the present: he may believe what no longer holds."""
+    doubted: bool = False
+    """True while it is kept on disk that the contact may believe more than he may see."""
     waiting: bool = False
     """True while there is something to tell that waits for a link."""
     held: frozenset[Field] | None = None

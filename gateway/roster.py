@@ -83,9 +83,9 @@ class Roster:
         if state.person_watches:
             self._ask_outside(pair)
 
-    def resume(self, pair: Pair) -> None:
-        """Tells a contact the present again and asks for his, after a link had broken."""
-        if pair.facts.subscription.contact_watches:
+    def resume(self, pair: Pair, again: bool = True) -> None:
+        """Tells a contact the present, `again` if he may have missed something, and asks for his, after a break."""
+        if pair.facts.subscription.contact_watches and (again or pair.unsure):
             pair.last, pair.unsure = None, True
             self.tell_all(pair)
         if pair.facts.subscription.person_watches:

@@ -36,6 +36,8 @@ class Telling:
         self._closed = False
         self._news: tuple[PresenceDocument, Presence] | None = None
         """What the last contact knew and what was new to him: many know the same and are told the same."""
+        self.doubted: Callable[[Pair, bool], object] = lambda pair, doubt: None
+        """Is told whether a contact may believe more than he may see: a crash must not let that be forgotten."""
         self._unrecorded: set[Pair] = set()
         """Pairs whose contact could not be told the present, because a required tap did not record it."""
 
@@ -45,6 +47,8 @@ class Telling:
         While something waits for him already there is nothing to do: what he is told is looked up when it goes.
         """
         if pair.waiting:
+            if pair.revoking_since is not None or not presence.document.available:
+                self._hurry(pair)
             return
         if pair.held is not None:
             self._while_held(pair, presence, again)
@@ -168,20 +172,39 @@ class Telling:
         return news[1]
 
     def _go(self, pair: Pair, shown: Presence) -> None:
-        if self._relay.send(_envelope(pair, shown), pair):
+        known = _known(pair)
+        takes = known is None or not known.names <= shown.document.names
+        if self._relay.send(_envelope(pair, shown, takes), pair):
             self._told(pair, shown)
-        else:
-            pair.waiting = True
+            return
+        pair.waiting = True
+        if takes:
+            self._doubt(pair)
+
+    def _hurry(self, pair: Pair) -> None:
+        """Puts what waits for a contact before everything else, since it takes something back."""
+        if not pair.doubted:
+            self._doubt(pair)
+            if self._relay.send(_envelope(pair, Presence(OFFLINE), True), pair):
+                self._told(pair, Presence(OFFLINE))
+
+    def _doubt(self, pair: Pair) -> None:
+        if not pair.doubted:
+            pair.doubted = True
+            self.doubted(pair, True)
 
     def _told(self, pair: Pair, shown: Presence) -> None:
+        if pair.doubted:
+            pair.doubted = False
+            self.doubted(pair, False)
         pair.last, pair.unsure, pair.waiting = shown.document, False, False
         if pair.revoking_since is not None:
             self._metrics.revoked(self._now() - pair.revoking_since)
             pair.revoking_since = None
 
 
-def _envelope(pair: Pair, presence: Presence) -> Envelope:
-    return Envelope(pair.alias, pair.contact, presence, Side.INTERNAL)
+def _envelope(pair: Pair, presence: Presence, first: bool = False) -> Envelope:
+    return Envelope(pair.alias, pair.contact, presence, Side.INTERNAL, first=first)
 
 
 def _known(pair: Pair) -> PresenceDocument | None:

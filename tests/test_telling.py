@@ -253,9 +253,29 @@ def test_what_is_taken_back_while_the_link_is_down_is_taken_back_as_soon_as_it_i
     assert stage.house.reconsider(queued) is None
     assert stage.pairs.of(ALICE, BOB).held is not None
     stage.pairs.of(ALICE, BOB).waiting = True
-    stage.from_inside(DESK, BOB, away())
+    told = stage.from_inside(DESK, BOB, away())
     assert stage.house.reconsider(queued) is None
-    assert documents(stage.outside.taken()) == [OFFLINE]
+    assert documents([*told, *stage.outside.taken()]) == [OFFLINE]
+
+
+def test_what_takes_back_goes_first_and_is_kept_over_a_crash_until_it_is_told(tap: Slow) -> None:
+    stage = staged(tap)
+    doubts: list[tuple[str, bool]] = []
+    stage.house._telling.doubted = lambda pair, doubt: doubts.append((pair.contact, doubt))
+    stage.online(note=NOTE)
+    tap.finish()
+    stage.outside.taken()
+    stage.outside.up = False
+    stage.online(note=OTHER)
+    tap.finish()
+    (waits,) = stage.outside.taken()
+    assert not doubts or not waits.first
+    stage.level("blocked")
+    (queued,) = stage.outside.taken()
+    assert queued.first and doubts[-1] == (BOB, True)
+    stage.outside.up = True
+    told = stage.house.reconsider(queued)
+    assert told is not None and documents([told]) == [OFFLINE] and doubts[-1] == (BOB, False)
 
 
 @pytest.mark.parametrize("refuses", [True, False])

@@ -43,6 +43,8 @@ CLOSE_SECONDS = 10.0
 """How long a peer may take to close its side of a stream (RFC 6120 section 4.4)."""
 PROOF_SECONDS = 30.0
 """How often the certificate of a live stream is judged again: it may have been revoked."""
+UNCHANGED_SECONDS = 30.0
+"""How long a peer who had confirmed everything may be away without being told everything again."""
 SMALL = 2500
 """Characters of a stanza that every peer takes: 10 000 bytes at the least (RFC 6120 section 13.12)."""
 NOT_FOUND = Problem.REMOTE_SERVER_NOT_FOUND
@@ -58,8 +60,7 @@ class ServerFace:
         self.house = house
         self.host = host
         self.dialect = dialect
-        self.outflow = outflow
-        self.slotted = name == "outside"
+        self.outflow, self.slotted = outflow, name == "outside"
         dialect.ponged = self.ponged
         self.clock: Callable[[], float] = surroundings.reactor.seconds
         self.reactor = surroundings.reactor
@@ -185,7 +186,6 @@ class ServerFace:
         if lane.connection is None and connection.stream.may_send(event.local, event.remote):
             self._opened(lane, connection)
         elif lane.connection is None and (lane.broken or lane.wanted):
-            # who calls us is there: he need not wait for the next attempt
             if lane.retry is not None and lane.retry.active():
                 lane.retry.cancel()
             lane.retry = None
@@ -200,7 +200,8 @@ class ServerFace:
         for text in lane.take_texts():
             self.say(lane.local, lane.remote, text)
         if lane.broken:
-            self.house.link_restored(lane.local, lane.remote)
+            complete = lane.lost_at is not None and self.clock() - lane.lost_at < UNCHANGED_SECONDS
+            self.house.link_restored(lane.local, lane.remote, complete)
         lane.broken = False
 
     def _confirming(self, lane: Lane, connection: Connection) -> Confirming:
@@ -298,7 +299,7 @@ class ServerFace:
         return (self.lanes[pair] for pair in pairs if pair in self.lanes)
 
     def mourn(self, lane: Lane) -> None:
-        """Calls a domain again whose link is lost; if that does not help in time, it is told that its people are gone."""
+        """Calls a domain again whose link is lost; if that does not help in time, its people are gone."""
         lane.broken = True
         if lane.mourning is None and lane.connection is None:
             lane.mourning = self.reactor.callLater(self.limits.presence_seconds, self._mourned, lane)

@@ -67,7 +67,7 @@ class House:
     def link_lost(self, local: str, remote: str) -> None:
         self.lost.append((local, remote))
 
-    def link_restored(self, local: str, remote: str) -> None:
+    def link_restored(self, local: str, remote: str, complete: bool = False) -> None:
         self.restored.append((local, remote))
 
     @property
