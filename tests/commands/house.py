@@ -216,6 +216,20 @@ class House:
         held = {"since": None, "until": None, "given_by": "default", "ceiling": "team", "waits": True, "watches": False}
         return [{"contact": "bob@partner.example", "level": "team", **held}]
 
+    def history_status(self):
+        self._note("history_status")
+        waiting = {"owner": "alice@corp.example", "started": 1.0, "tries": 2, "problem": "quota", "next": 9.0}
+        return {"on": True, "folder": "Conversation History", "open": 1, "waiting": [waiting], "problem": ""}
+
+    def history_show(self, owner):
+        self._note("history_show", owner)
+        said = {"offered": True, "on": True, "set_by": "person", "locked": False, "folder": "Conversation History"}
+        return {"owner": owner, **said, "waiting": 0, "problem": "", "told": 2}
+
+    def history_retry(self, owner):
+        self._note("history_retry", owner)
+        return {"count": 1}
+
     def requests_list(self, owner):
         self._note("requests_list", owner)
         asked = {"since": None, "level": "public", "verified": False}
