@@ -18,8 +18,8 @@ class Bucket:
         self._rate, self._size, self._level, self._then = rate, size, size, now
 
     def take(self, now: float) -> bool:
-        """Takes one permit, or says that none is left."""
-        level = min(self._size, self._level + (now - self._then) * self._rate)
+        """Takes one permit, or says that none is left; a clock that is set back takes nothing away."""
+        level = min(self._size, self._level + max(0.0, now - self._then) * self._rate)
         self._then = now
         if level < 1.0:
             self._level = level

@@ -40,3 +40,11 @@ def test_one_partner_does_not_use_up_anothers_and_a_new_contract_starts_anew() -
     assert rates.allow(ALLY, envelope(Message())) and not rates.allow(SLOW, envelope(Message()))
     rates.forget()
     assert rates.allow(SLOW, envelope(Message()))
+
+
+def test_a_clock_that_is_set_back_refuses_nobody() -> None:
+    bucket = Bucket(rate=10.0, size=5.0, now=7200.0)
+    assert bucket.take(7200.0)
+    assert all(bucket.take(0.0) for _ in range(4))
+    assert not bucket.take(0.0)
+    assert bucket.take(0.2)

@@ -25,8 +25,8 @@ class Form:
     levels: float = 5.0
 
 
-QUICK = Form(seconds=2.0, times=1, kills=5, long=False)
-"""For each change, on any machine: one of each."""
+QUICK = Form(seconds=2.0, times=1, kills=5, long=False, messages=60.0, presence=150.0, levels=3.0)
+"""For each change, on any machine: one of each, and less load."""
 SHORT = Form(seconds=5.0, times=3, kills=8, long=False)
 LONG = Form(seconds=60.0, times=20, kills=1000, long=True)
 
