@@ -150,6 +150,7 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         self.open_archive(lambda: self.config, surroundings, self.house, groups, self._taps, stores, self)
         history = Kept("history", self.history_records, self.history_erase)
         self.kept_places += [history, Kept("notices", self.notice_records, self.notice_erase)]
+        self.kept_places.append(Kept("protocol log", self.trace_records, self.trace_erase))
         for name in config.gateway.taps:
             self._taps.add(plugin.load("taps", name)(surroundings))
 

@@ -104,6 +104,14 @@ class Informing(Troubleshooting):
         """Writes the privacy statement for everybody or one person, or what has changed since a revision."""
         return self._stating.write(owner or "", since, format, language)
 
+    async def trace_records(self, address: str) -> list[dict[str, Any]]:
+        """Gives the lines of the protocol log about somebody."""
+        return self.tracing.file.about(address)
+
+    async def trace_erase(self, address: str) -> tuple[int, str]:
+        """Takes the lines of the protocol log about somebody out."""
+        return self.tracing.file.forget(address), ""
+
     def _telemetry_now(self) -> tuple[bool, bool]:
         found = self._reporting.decided
         return bool(found.value), found.locked

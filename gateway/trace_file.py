@@ -1,11 +1,12 @@
 """The file of the protocol log: one JSON line a signal, bounded in size and age, for the daemon's own user only."""
 
+import json
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from attrs import define, field
 
@@ -64,6 +65,32 @@ class TraceFile:
                         self.close()
                     place.unlink()
 
+    def about(self, address: str) -> list[dict[str, Any]]:
+        """Gives every line that names somebody (bare address), the oldest file first; raises OSError."""
+        self.flush()
+        return [line for place in self._places() for line in _lines(place) if _names(line, address)]
+
+    def forget(self, address: str) -> int:
+        """Takes every line out that names somebody, and gives how many; raises OSError."""
+        self.close()
+        taken = 0
+        for place in self._places():
+            lines = _lines(place)
+            left = [line for line in lines if not _names(line, address)]
+            if len(left) < len(lines):
+                taken += len(lines) - len(left)
+                kept = place.stat()
+                fresh = place.with_name("trace.new")
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in left)
+                os.utime(fresh, (kept.st_mtime, kept.st_mtime))
+                fresh.replace(place)
+        return taken
+
+    def _places(self) -> list[Path]:
+        return [place for number in range(self.files - 1, -1, -1) if (place := self._numbered(number)).exists()]
+
     def close(self) -> None:
         """Closes the file."""
         if self._open is not None:
@@ -98,3 +125,16 @@ class TraceFile:
         if not self.lost:
             log.error("trace not written", detail=GatewayError(f"{self.path}: {problem.strerror}"))
         self.lost += 1
+
+
+def _lines(place: Path) -> list[dict[str, Any]]:
+    """Gives what can be read: the last line may have been cut off."""
+    found = []
+    for line in place.read_text(encoding="ascii", errors="replace").splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
+def _names(line: dict[str, Any], address: str) -> bool:
+    return address in (line.get("from"), line.get("to"))

@@ -216,6 +216,22 @@ def test_old_and_surplus_files_are_removed(tmp_path: Path, clock: Clock) -> None
     assert [place.name for place in tmp_path.iterdir()] == ["trace.log.2"]
 
 
+def test_what_is_written_about_somebody_is_found_and_taken_out(made: Any, clock: Clock) -> None:
+    tracing = made()
+    begun(tracing, "partner.example", clock)
+    tracing.note(signal)
+    tracing.note(signal, BOB, CAROL)
+    tracing.file.close()
+    tracing.file.path.rename(tracing.file.path.with_name("trace.log.1"))
+    tracing.note(signal)
+    assert len(tracing.file.about(ALICE)) == 2 and len(tracing.file.about(BOB)) == 3
+    assert tracing.file.forget(ALICE) == 2 and tracing.file.about(ALICE) == []
+    assert [line["to"] for line in tracing.file.about(BOB)] == ["carol@corp.example"]
+    tracing.note(signal)
+    assert len(lines(tracing)) == 1
+    assert {stat.S_IMODE(place.stat().st_mode) for place in tracing.file.path.parent.iterdir()} == {0o600}
+
+
 def test_a_link_in_the_file_s_place_is_not_followed(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "trace.log").symlink_to(tmp_path / "elsewhere")
     file = TraceFile(tmp_path / "trace.log", 5000, 3, 7, clock)
