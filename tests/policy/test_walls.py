@@ -263,3 +263,11 @@ def test_while_groups_are_not_known_every_rule_about_groups_counts_against_the_p
     assert barrier("alice@corp.example", None, Right(frozenset({"sales"})), PARTNER) is Reason.NOT_FEDERATED
     assert barrier("alice@corp.example", None, Right(frozenset({"alice@corp.example"})), PARTNER) is None
     assert barrier("alice@corp.example", None, EVERYBODY, PARTNER) is None
+
+
+def test_while_groups_are_not_known_who_must_be_in_one_is_kept_out() -> None:
+    staff = frozenset({"staff"})
+    assert barrier("a@corp.example", None, Right(people=staff), PARTNER) is Reason.NOT_FEDERATED
+    only = evolve(PARTNER, people=staff)
+    assert barrier("a@corp.example", None, EVERYBODY, only) is Reason.NOT_ALLOWED_PERSON
+    assert barrier("a@corp.example", staff, Right(people=staff), only) is None
