@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.log import Log
 from gateway.model.envelope import Envelope, Side
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument, Show
 from gateway.model.publication import Origin
 from gateway.pairs import Pair, PairBook
 from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.publications import LEG, PublicationBook
+
+log = Log("presence")
 
 IN_PRESENCE = PRESENCE_FIELDS | {Field.DISPLAY_NAME, Field.PHOTO}
 """Fields that go along with presence on every leg; the others go where presence carries them, or to who asks."""
@@ -80,11 +83,17 @@ class PresenceBook:
 
     def tell(self, pair: Pair, again: bool = False) -> None:
         """Discloses the present to a contact; `again` when he asks, or may have lost what he was told."""
-        self._disclose(pair, Presence(self.presence_of(pair)), again)
+        self._told(pair, lambda: Presence(self.presence_of(pair)), again)
 
     def tell_offline(self, pair: Pair) -> None:
         """Discloses that the person is not there, whatever the book says."""
-        self._disclose(pair, Presence(OFFLINE), False)
+        self._told(pair, lambda: Presence(OFFLINE), False)
+
+    def _told(self, pair: Pair, presence: Callable[[], Presence], again: bool) -> None:
+        try:
+            self._disclose(pair, presence(), again)
+        except Exception:  # noqa: BLE001 what is taken back from many contacts is not left with those behind a fault
+            log.failure("a contact could not be told")
 
     def presence_of(self, pair: Pair, carried: frozenset[Field] | None = None) -> PresenceDocument:
         """Composes what there is to say now about the person to this contact, before the policy.

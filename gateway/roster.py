@@ -169,7 +169,13 @@ class Roster:
             self._welcome(pair, step.reply is not None)
             if pair.facts.subscription.request_waits and not before.request_waits:
                 pair.asked_at, pair.verified = self._now(), envelope.verified
-                self.on_request(pair)
+                self._ask_person(pair)
+
+    def _ask_person(self, pair: Pair) -> None:
+        try:
+            self.on_request(pair)
+        except Exception:  # noqa: BLE001 who asks must not learn that the person could not be told of it
+            log.failure("a person could not be told of a request")
 
     def _welcome(self, pair: Pair, known: bool) -> None:
         """Accepts at once where the partner's contract says so; tells who is subscribed what there is to tell."""

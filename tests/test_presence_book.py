@@ -152,3 +152,20 @@ def test_the_picture_is_that_of_the_person() -> None:
     assert presence.picture(ALICE) is photo and presence.picture("dave@corp.example") is None
     presence.publish(ALICE, {Field.PHOTO: None})
     assert presence.picture(ALICE) is None
+
+
+def test_a_contact_who_cannot_be_told_leaves_nobody_behind_him_with_what_is_taken_back() -> None:
+    stage, told = Stage(), list[str]()
+
+    def disclose(pair: Pair, presence: Presence, again: bool) -> None:
+        if pair.contact == BOB:
+            raise RuntimeError("a leg with a defect")
+        told.append(pair.contact)
+
+    presence = PresenceBook(stage.pairs, disclose)
+    dora = Address.parse("dora@partner.example")
+    for contact in (BOB, dora):
+        stage.pairs.of(ALICE, contact).endpoints["desk"] = here()
+    presence.publish(ALICE, {Field.MOOD: Mood("happy")})
+    presence.publish(ALICE, {Field.MOOD: None})
+    assert told == [dora, dora]

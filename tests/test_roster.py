@@ -211,3 +211,15 @@ def test_a_subscription_that_cannot_be_kept_still_counts(monkeypatch: pytest.Mon
     stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE))
     assert stage.pairs.of(ALICE, BOB).facts.subscription is State.NONE_IN
     assert stage.clock.seconds() == START
+
+
+def test_a_fault_in_telling_the_person_is_not_told_to_who_asks() -> None:
+    stage = Stage()
+
+    def fault(pair: object) -> None:
+        raise RuntimeError("a bot with a defect")
+
+    stage.house.roster.on_request = fault
+    assert stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE)) != []
+    assert stage.pairs.of(ALICE, BOB).facts.subscription.request_waits
+    assert stage.outside.taken() == []
