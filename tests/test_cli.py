@@ -126,7 +126,7 @@ STATUS = {"explain alice@corp.example bob@partner.example --field note": 1, "par
 STATUS[f"levels import alice@corp.example {RULES} --dry-run"] = 1
 STATUS[f"levels import alice@corp.example {RULES} --format containers"] = 1
 STATUS[f"policy diff {SAMPLE}"] = STATUS[f"policy diff {SAMPLE} --days 30"] = 1
-STATUS["policy rollback abcd"] = 1
+STATUS["policy rollback abcd"] = STATUS["history status"] = 1
 STATUS["levels unset alice@corp.example bob@partner.example"] = 1
 
 
