@@ -269,9 +269,8 @@ def test_what_takes_back_goes_first_and_is_kept_over_a_crash_until_it_is_told(ta
     stage.online(note=OTHER)
     tap.finish()
     (waits,) = stage.outside.taken()
-    assert not doubts or not waits.first
-    stage.level("blocked")
-    (queued,) = stage.outside.taken()
+    assert not doubts and not waits.first
+    (queued,) = stage.level("blocked") or stage.outside.taken()
     assert queued.first and doubts[-1] == (BOB, True)
     stage.outside.up = True
     told = stage.house.reconsider(queued)

@@ -1,14 +1,16 @@
 """Who may believe more than he may see: kept on disk until he is told."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest_twisted
-from twisted.internet import reactor
+from twisted.internet import reactor as running
 
 from gateway.model.address import Address
 from gateway.store.database import Database
 from gateway.store.doubts import DoubtStore
 
+reactor: Any = running
 ALICE, BOB = Address.parse("alice@corp.example"), Address.parse("bob@partner.example")
 
 
