@@ -90,3 +90,11 @@ def test_what_is_told_as_changed_is_exactly_what_changed(
         after = {name: said.value for name, said in known.of(ALICE).items()}
         assert changed == {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         assert {**known.above(ALICE), **known.beneath(ALICE)} == after
+
+
+def test_what_a_source_says_is_known_and_what_it_repeats_beside_something_new_stays() -> None:
+    kept = PublicationBook(lambda: 5.0)
+    assert kept.said_by("alice@corp.example", LEG) == {} and LEG == "leg"
+    kept.say("alice@corp.example", LEG, Origin.LEG, {Field.TITLE: "Dr"})
+    kept.say("alice@corp.example", LEG, Origin.LEG, {Field.TITLE: "Dr", Field.OFFICE: "4"}, whole=True)
+    assert kept.said_by("alice@corp.example", LEG).keys() == {Field.TITLE, Field.OFFICE}

@@ -10,7 +10,16 @@ _RULES = (
 )
 _DECIDED = tuple(
     f"tests/policy/test_{name}.py"
-    for name in ("authorization", "permission", "disclosure", "published_info", "stripped_once", "walls", "settings", "refusals_in_facts")
+    for name in (
+        "authorization",
+        "permission",
+        "disclosure",
+        "published_info",
+        "stripped_once",
+        "walls",
+        "settings",
+        "refusals_in_facts",
+    )
 )
 
 

@@ -72,7 +72,7 @@ def test_who_has_spoken_matters_unless_anybody_may_start_and_everybody_is_believ
 ) -> None:
     partner = Partner("p.example", frozenset({"p.example"}), start=start, verification=verification)
     plain = (start, verification) == (Start.BOTH, Verification.ALWAYS)
-    assert partner.counts_words is not plain
+    assert partner.counts_words is (not plain)
 
 
 def test_presence_rules_use_the_words_of_their_standards() -> None:
