@@ -46,7 +46,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "gateway.policy.rules_written": _RULES,
     "gateway.policy.services": _RULES,
     "gateway.policy.settings": _beside("words", "settings"),
-    "gateway.policy.verdict": _beside("authorization", "disclosure"),
+    "gateway.policy.verdict": _beside("words", "authorization", "disclosure"),
     "gateway.policy.walls": _beside("walls"),
     "gateway.publications": ("tests/test_publications.py", "tests/test_presence_book.py"),
     "gateway.protocols.pidf.writing": ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py"),

@@ -24,6 +24,7 @@ from gateway.policy.precedence import Layer, Setting, allowed
 from gateway.policy.presence_rules import CIPID, CLASSES, PRESENCE_SCHEMES, SHOW, fields_granted, grant_for
 from gateway.policy.settings import Feature
 from gateway.policy.settings import Rule as SettingRule
+from gateway.policy.verdict import Decision, Reason
 
 WORDS: dict[type[Enum], str] = {
     MemberKind: "contact domain subdomains network everyone",
@@ -33,6 +34,13 @@ WORDS: dict[type[Enum], str] = {
     Strangers: "accept ask refuse",
     Verification: "always marked never",
     Start: "both ours theirs",
+    Decision: "deliver refuse ignore",
+    Reason: (
+        "allowed not-published level ceiling lock switched-off not-subscribed blocked unknown-partner "
+        "denied-domain contract-expired not-federated not-allowed-person wall may-not-start unverified "
+        "harvest modality stranger unsolicited no-change empty rate size queue-full link-down tap-failed "
+        "policy-error"
+    ),
 }
 
 
