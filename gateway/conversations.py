@@ -15,6 +15,9 @@ LONGEST_SECONDS = 86_400.0
 MOST = 100_000
 """Conversations that are open at a time; one more ends the one that has been silent longest."""
 
+MOST_OF_PAIR = 20
+"""Conversations of the same two that are open at a time: each thread that one of them names begins another."""
+
 
 @define(eq=False)
 class Conversation:
@@ -77,7 +80,7 @@ class Conversations:
             over, found = (found,), None
         first = found is None
         if found is None:
-            over += self._room()
+            over += (*self._room(), *self._room_between(person, contact))
             found = Conversation(person, contact, envelope.side, now)
         self._speak(found, envelope.side, message.thread, now)
         return Turn(found, first, over)
@@ -137,6 +140,15 @@ class Conversations:
         if len(self._open) < self.most:
             return ()
         oldest = next(iter(self._open))
+        self._forget(oldest)
+        return (oldest,)
+
+    def _room_between(self, person: Address, contact: Address) -> tuple[Conversation, ...]:
+        """Ends the one in which the two have been silent longest, when they have too many."""
+        known = self._of_pair.get((person, contact), [])
+        if len(known) < MOST_OF_PAIR:
+            return ()
+        oldest = known[0]
         self._forget(oldest)
         return (oldest,)
 

@@ -103,6 +103,8 @@ class Ledger:
         if received.side is not Side.INTERNAL:
             return None
         facts = self._facts_of(received) if self._facts_of is not None else None
+        if facts is not None and facts.partner is not None and facts.partner.house:
+            return None  # what somebody says to the gateway itself leaves nothing
         return self.add(_disclosure(received, verdict, self._now(), facts, self.policy))
 
     def add(self, entry: Entry, changes: tuple[Statement, ...] = ()) -> Promise:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.conversations import Conversation, Conversations, Turn
+from gateway.conversations import MOST_OF_PAIR, Conversation, Conversations, Turn
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Side
 from gateway.model.message import ChatState, EncryptedPayload, Message
@@ -139,3 +139,12 @@ def test_one_that_both_have_left_is_over_at_once() -> None:
     known.over(talk)
     assert (len(known), known.between(ALICE, BOB)) == (0, [])
     assert says(known, 1.0).first
+
+
+def test_two_who_name_ever_new_threads_do_not_fill_the_table() -> None:
+    known = Conversations()
+    other = says(known, 0.0, contact=CAROL).conversation
+    over = [each for n in range(MOST_OF_PAIR + 5) for each in hears(known, 1.0 + n, f"t{n}").over]
+    assert [each.thread for each in over] == [f"t{n}" for n in range(5)]
+    assert len(known) == MOST_OF_PAIR + 1
+    assert known.between(ALICE, CAROL.bare) == [other]

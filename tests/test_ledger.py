@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
@@ -521,3 +521,15 @@ def test_a_process_that_is_killed_leaves_a_whole_chain_with_all_that_it_promised
     found = verify(lines(path))
     assert found.head.seq >= max(told) >= 140
     assert found.entries == found.head.seq
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_somebody_says_to_the_gateway_itself_is_not_in_it(kept: Kept) -> None:
+    facts = kept.stage.pairs.of(ALICE, BOB).facts
+    assert facts.partner is not None
+    own = evolve(facts, partner=evolve(facts.partner, house=True))
+    kept.ledger.attach(lambda envelope: own, lambda: 1)
+    assert kept.ledger.record(Envelope(ALICE, BOB, HELLO, Side.INTERNAL), SEEN) is None
+    kept.ledger.journal.close("the disk is full")
+    assert kept.ledger.record(Envelope(ALICE, BOB, HELLO, Side.INTERNAL), SEEN) is None
+    assert kept.found() == []
