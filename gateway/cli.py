@@ -179,7 +179,8 @@ def _click_command(command: Command) -> click.Command:
         choices = _choices(ctx, values)
         arguments = {name: _value(v) for name, v in values.items() if v is not None}
         result = _carry_out(command, arguments, choices)
-        click.echo(json.dumps(result, indent=1) if choices.as_json else command.render(result))
+        indent = 1 if command.part is None else None  # what comes in parts is one document a line
+        click.echo(json.dumps(result, indent=indent) if choices.as_json else command.render(result))
         ctx.exit(command.grade(result))
 
     names = [f"{p.name.upper()}: {p.text}." for p in command.parameters if not p.optional]

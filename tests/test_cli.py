@@ -111,6 +111,17 @@ DAEMON_LINES = [
     "trace alice@corp.example --for 1h --background",
     "traces list",
     "traces stop partner.example",
+    "archive status",
+    "archive search --about alice@corp.example --to partner.example --since 7d --kind message --limit 5",
+    "archive export --format mbox --about alice@corp.example --file x.mbox",
+    "archive holds",
+    "archive hold alice@corp.example case-7",
+    "archive release alice@corp.example closed",
+    "archive prune",
+    "archive rotate",
+    "users show alice@corp.example",
+    "users export alice@corp.example --file x.json",
+    "users erase alice@corp.example",
     "telemetry show",
     "telemetry on",
     "telemetry off",
@@ -126,7 +137,8 @@ STATUS = {"explain alice@corp.example bob@partner.example --field note": 1, "par
 STATUS[f"levels import alice@corp.example {RULES} --dry-run"] = 1
 STATUS[f"levels import alice@corp.example {RULES} --format containers"] = 1
 STATUS[f"policy diff {SAMPLE}"] = STATUS[f"policy diff {SAMPLE} --days 30"] = 1
-STATUS["policy rollback abcd"] = STATUS["history status"] = 1
+STATUS["policy rollback abcd"] = STATUS["history status"] = STATUS["archive status"] = STATUS["archive rotate"] = 1
+STATUS["users erase alice@corp.example"] = 1
 STATUS["levels unset alice@corp.example bob@partner.example"] = 1
 
 
@@ -139,7 +151,9 @@ async def test_a_command_for_the_daemon(daemon, line):
     assert answer.stderr == ""
     as_json = await daemon.ask(*line.split(), "--json")
     assert as_json.exit_code == answer.exit_code
-    json.loads(as_json.stdout)
+    live = line.startswith("trace ") and "--background" not in line
+    for document in as_json.stdout.splitlines() if live else [as_json.stdout]:
+        json.loads(document)
     assert daemon.house.asked[0] == daemon.house.asked[1]
 
 
