@@ -193,7 +193,8 @@ class House:
             return
         if envelope.side is Side.INTERNAL:
             sender = pair.endpoint if pair.endpoint and isinstance(envelope.content, Message) else pair.person
-            envelope = evolve(envelope, sender=sender)
+            told = envelope.ticket.sender if envelope.ticket is not None else None
+            envelope = evolve(envelope, sender=told or sender)
         self.relay.refuse(envelope, problem)
 
     def met(self, meeting: Meeting) -> None:

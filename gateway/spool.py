@@ -98,7 +98,7 @@ class Spool:
         content = envelope.content
         if isinstance(content, Message) and not content.id:
             envelope = evolve(envelope, content=evolve(content, id=f"gw{self._number + 1}-{random.getrandbits(48):x}"))
-        ticket = Ticket(self._number + 1, self._now())
+        ticket = Ticket(self._number + 1, self._now(), received.sender)
         envelope = evolve(envelope, ticket=ticket)
         text = pack(envelope)
         size = len(text)

@@ -105,6 +105,8 @@ class Ticket:
     number: int
     since: float
     """Posix seconds when it was taken."""
+    sender: Address | None = None
+    """Who is told when it fails: his address as his own server knows it, which the envelope may not bear."""
 
 
 @sealed

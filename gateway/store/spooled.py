@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from attrs import evolve
+
 from gateway.errors import StoreError
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Content, Envelope, Problem, Side, Ticket
@@ -21,13 +23,15 @@ def pack(envelope: Envelope) -> str:
         told = [content.of, content.id, content.problem.value, content.text]
     else:
         raise TypeError(f"{type(content).__name__} is not kept")
-    return _written([envelope.sender, envelope.recipient, envelope.side.value, told])
+    back = envelope.ticket.sender if envelope.ticket is not None else None
+    return _written([envelope.sender, envelope.recipient, envelope.side.value, told, back])
 
 
 def unpack(text: str, ticket: Ticket) -> Envelope:
     """Reads what `pack` has written; raises StoreError when it is anything else."""
     try:
-        sender, recipient, side, told = json.loads(text)
+        sender, recipient, side, told, back = json.loads(text)
+        ticket = evolve(ticket, sender=Address.parse(back) if back else None)
         content: Content
         if len(told) == _BOUNCE:
             of, number, problem, words = told
