@@ -77,7 +77,9 @@ class Choices:
         if level != DEFAULT and level not in rules.levels:
             raise CommandError(f"{level!r} is no level; the levels are {', '.join(sorted(rules.levels))}")
         pair = self._of.pairs.of(Address.parse(owner), Address.parse(contact))
-        document = self._of.presence.everything_of(pair)
+        # Not what he may be told now: to whom nothing is shown yet, a level may show all of it.
+        present, published = self._of.presence.presence_of(pair), self._of.presence.published(pair.person)
+        document = present.with_fields({name: published[name] for name in published if name not in present})
         now = _seen(document, pair.facts)
         meant = self._of.pairs.level_without(pair) if level == DEFAULT else rules.levels[level]
         then = _seen(document, evolve(pair.facts, level=meant))
