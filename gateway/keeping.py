@@ -13,12 +13,13 @@ NAME = "spool.db"
 
 
 def spool_of(config: Config, house: House, metrics: Metrics, reactor: Any, now: Callable[[], float]) -> Spool:
-    """Opens the spool in the state folder and has the house use it; raises StoreError."""
+    """Opens the spool in the state folder; the house uses it unless it is switched off. Raises StoreError."""
     spool = Spool(SpoolStore(config.state / NAME, reactor), config.spool, metrics, reactor, now)
     spool.deliver = house.relay.resend
     spool.reconsider = house.reconsider
     spool.refuse = house.relay.refuse
     spool.expired = house.undeliverable
     spool.dead_seconds = config.limits.queue_seconds
-    house.relay.spool = spool
+    if config.spool.on:
+        house.relay.spool = spool
     return spool

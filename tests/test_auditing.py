@@ -101,7 +101,7 @@ async def test_an_export_is_checked_by_the_lines_in_the_document(stage: Stage, t
     exported = await stage.daemon.ledger_export(ALICE, str(tmp_path / "export.jsonl"))
     document = (Path(__file__).parents[1] / "deploy" / "README.md").read_text()
     (program,) = [block.split("```")[0] for block in document.split("```python\n")[1:] if "gateway-ledger-1" in block]
-    assert len(program.splitlines()) <= 20
+    assert len(program.splitlines()) <= 30
 
     def run() -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-c", program, exported["file"]]

@@ -9,6 +9,13 @@ from gateway.config.describing import says
 class SpoolTerms:
     """Messages that were accepted and are not delivered yet, on disk; beyond these bounds they are refused aloud."""
 
+    on: bool = field(
+        default=True,
+        metadata=says(
+            "Whether a message is on disk before it counts as taken; without, what waits is lost with the process.",
+            restart=True,
+        ),
+    )
     messages: int = field(default=50_000, metadata=says("Messages kept for one partner.", least=1))
     bytes: int = field(default=256 * 1024 * 1024, metadata=says("Bytes kept for one partner.", least=65536))
     total_bytes: int = field(default=4 * 1024**3, metadata=says("Bytes kept in all.", least=65536))

@@ -256,7 +256,7 @@ class Rows(Table):
     spooled = Row(
         "gateway_spooled_total",
         Counter,
-        "Messages kept on disk, refused for want of room, confirmed by the other side, or sent to one that confirms none",
+        "Messages kept on disk, refused for want of room, confirmed, or sent to who confirms none",
         outcome=words("written refused delivered unconfirmed"),
     )
     archive_on = Row("gateway_archive_on", Gauge, "Whether anything is archived")

@@ -1,4 +1,4 @@
-"""Lists of revoked certificates (RFC 5280 section 5): read from files, believed when their authority has signed them."""
+"""Lists of revoked certificates (RFC 5280 section 5): read from files, believed when signed by their authority."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Revocations:
         try:
             self._lists, self._seen = read_lists(self._paths, self._authorities), times
         except CredentialsError as problem:
-            log.error("revocation list not read", detail=problem)
+            log.error("revocation list not read", detail=problem)  # noqa: TRY400 the text is written for people
 
     def _times(self) -> tuple[float, ...]:
         return tuple(path.stat().st_mtime if path.exists() else 0.0 for path in self._paths)
