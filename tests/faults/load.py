@@ -1,7 +1,7 @@
 """`python -m tests.faults.load messages|links|handshakes|subscriptions|soak`: what one gateway carries on this machine.
 
 messages: --rate per second, for --seconds. links: idle TLS streams of --count domains. handshakes: streams set up and
-ended, by three processes, for --seconds. subscriptions: --count pairs shown again after a restart. soak: the usual load
+ended, by two processes, for --seconds. subscriptions: --count pairs shown again after a restart. soak: the usual load
 for --hours; the slope of memory after the first tenth.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import multiprocessing
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,10 @@ from tests.faults.gateway_process import Terms
 from tests.faults.history import Kind
 from tests.faults.world import Rates, World
 
-CALLERS = 3
+CALLERS = 2
+"""Processes that call."""
+TURNS = 12
+"""Streams that each sets up at the same time."""
 
 
 async def lag(world: World) -> float:
@@ -102,6 +106,11 @@ async def soak(folder: Path, options: argparse.Namespace) -> None:
     say(f"{len(errors)} unhandled errors; {await world.close()}")
 
 
+def _call_in_turns(credentials: Credentials, seconds: float, done: Any) -> None:
+    for _ in range(TURNS):
+        threading.Thread(target=_call, args=(credentials, seconds, done)).start()
+
+
 def _call(credentials: Credentials, seconds: float, done: Any) -> None:
     tls, count = credentials.tls("partner.example", server=False), 0
     until = time.monotonic() + seconds
@@ -121,10 +130,13 @@ async def handshakes(folder: Path, options: argparse.Namespace) -> None:
     done: Any = multiprocessing.Queue()
     credentials = Credentials(folder / "pki", (folder / "state" / "inside-ca" / "ca.crt",))
     began, cpu = time.monotonic(), cpu_nanoseconds(world.gateway.pid)
-    callers = [multiprocessing.Process(target=_call, args=(credentials, options.seconds, done)) for _ in range(CALLERS)]
+    callers = [
+        multiprocessing.Process(target=_call_in_turns, args=(credentials, options.seconds, done))
+        for _ in range(CALLERS)
+    ]
     for caller in callers:
         caller.start()
-    counts = [await asyncio.to_thread(done.get) for _ in callers]
+    counts = [await asyncio.to_thread(done.get) for _ in range(CALLERS * TURNS)]
     passed, used = time.monotonic() - began, (cpu_nanoseconds(world.gateway.pid) - cpu) / 1e9
     say(f"{sum(counts) / passed:.0f} streams/s, {1e3 * used / max(1, sum(counts)):.2f} ms of CPU each")
     await world.close()
