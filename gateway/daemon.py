@@ -10,41 +10,41 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall, deferLater
 
 from gateway import __version__, plugin, service
-from gateway.administration import Administration
-from gateway.auditing import Auditing, opened
+from gateway.books.own_levels import OwnLevels
+from gateway.books.pairs import Pair, PairBook
+from gateway.books.people import People
 from gateway.bot.leg import Bot
-from gateway.choices import Choices
 from gateway.commands import execute, find
 from gateway.commands.operations import Reloaded, Status
 from gateway.config import Config, changes, load_bundle, restart_needed
 from gateway.config.bundle import Bundle
 from gateway.errors import CommandError, GatewayError
-from gateway.exchanging import Exchanging
+from gateway.federation.neighbours import Neighbours, legs_of
 from gateway.house import House
-from gateway.informing import Informing
 from gateway.interfaces import Leg, Surroundings, Tap
-from gateway.keeping import spool_of
 from gateway.log import Log
 from gateway.metrics import Metrics, registry
 from gateway.model.address import Address
 from gateway.model.subscription import State
-from gateway.neighbours import Neighbours, legs_of
-from gateway.own_levels import OwnLevels
-from gateway.pairs import Pair, PairBook
-from gateway.people import People
-from gateway.policing import Policing
+from gateway.offices.administration import Administration
+from gateway.offices.auditing import Auditing, opened
+from gateway.offices.choices import Choices
+from gateway.offices.exchanging import Exchanging
+from gateway.offices.informing import Informing
+from gateway.offices.policing import Policing
+from gateway.offices.recording import Recording
+from gateway.offices.remembering import Remembering
+from gateway.offices.rights import Kept, Stores
+from gateway.offices.strangers import Strangers
 from gateway.policy.access_level import BLOCKED
 from gateway.policy.partners import Modality
-from gateway.recording import Recording
-from gateway.remembering import Remembering
-from gateway.rights import Kept, Stores
+from gateway.queues.keeping import spool_of
 from gateway.store.contacts import AssignmentStore
 from gateway.store.database import Database
 from gateway.store.doubts import DoubtStore
 from gateway.store.publications import OwnWords
 from gateway.store.secrets import SecretStore
 from gateway.store.subscriptions import SubscriptionStore
-from gateway.strangers import Strangers
 from gateway.taps import Taps
 from gateway.transport.clock import use_monotonic_time
 from gateway.web.control import ControlSocket

@@ -6,8 +6,14 @@ from typing import Any, Protocol
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from gateway.books.inquiry import Inquiries
+from gateway.books.own_levels import OwnLevels
+from gateway.books.pairs import Pair, PairBook
+from gateway.books.presence_book import IN_PRESENCE, PresenceBook
+from gateway.books.roster import Roster, States
+from gateway.books.telling import Telling
+from gateway.federation.rates import Rates
 from gateway.guarding import Entitled, entitled
-from gateway.inquiry import Inquiries
 from gateway.interfaces import Leg, Meeting, Promise
 from gateway.log import Log
 from gateway.metrics import Metrics
@@ -16,18 +22,12 @@ from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, Que
 from gateway.model.message import Message
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import INBOUND, Ask, Subscription
-from gateway.own_levels import OwnLevels
-from gateway.pairs import Pair, PairBook
 from gateway.policy.access_level import Member
 from gateway.policy.partners import Modality
 from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.policy.verdict import Decision, Reason, Verdict
-from gateway.presence_book import IN_PRESENCE, PresenceBook
-from gateway.rates import Rates
 from gateway.relay import ECHO, Relay
-from gateway.roster import Roster, States
 from gateway.taps import Taps
-from gateway.telling import Telling
 
 log = Log("house")
 

@@ -13,7 +13,7 @@ from gateway.model.presence import Field, PresenceDocument
 from gateway.model.publication import Origin
 from gateway.policy.access_level import Member
 from gateway.policy.verdict import Verdict
-from gateway.signalling import Signal
+from gateway.records.signalling import Signal
 
 log = Log("promise")
 

@@ -5,6 +5,8 @@ from functools import partial
 
 from attrs import evolve
 
+from gateway.books.pairs import Pair, PairBook
+from gateway.federation.watches import Watches
 from gateway.interfaces import Leg, Promise
 from gateway.log import Log
 from gateway.metrics import Metrics
@@ -13,16 +15,14 @@ from gateway.model.envelope import Answer, Bounce, Content, Envelope, Problem, Q
 from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.model.subscription import Ask, Subscription
-from gateway.notices import Notices
-from gateway.outbox import bounce_for
-from gateway.pairs import Pair, PairBook
 from gateway.policy.authorization import Facts, authorize
 from gateway.policy.observing import observed, overlooked, unbound
 from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Reason, Verdict
-from gateway.spool import Spool, lasting
+from gateway.queues.outbox import bounce_for
+from gateway.queues.spool import Spool, lasting
+from gateway.records.notices import Notices
 from gateway.taps import Taps
-from gateway.watches import Watches
 
 log = Log("relay")
 

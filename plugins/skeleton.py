@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.interfaces import Leg, LegReport, Surroundings
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind, Side
 from gateway.model.presence import PresenceDocument
 from gateway.policy.verdict import Decision, Verdict
-from gateway.presence_book import IN_PRESENCE
 
 
 def build(surroundings: Surroundings) -> Leg:

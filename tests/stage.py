@@ -8,6 +8,8 @@ from attrs import define, evolve, field
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
+from gateway.books.pairs import Pair, PairBook, Rules
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.house import House
 from gateway.interfaces import LegReport
 from gateway.metrics import Metrics
@@ -15,10 +17,8 @@ from gateway.model.address import Address
 from gateway.model.envelope import Content, Envelope, QueryKind, Side
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, State, Subscription
-from gateway.pairs import Pair, PairBook, Rules
 from gateway.policy.access_level import STANDARD, Assignment, Member
 from gateway.policy.partners import Partner, Partners
-from gateway.presence_book import IN_PRESENCE
 from gateway.taps import Taps
 
 ALICE = Address.parse("alice@corp.example")

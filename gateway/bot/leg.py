@@ -11,7 +11,7 @@ from twisted.internet.defer import ensureDeferred
 from gateway.bot.catalogue import FALLBACK, load
 from gateway.bot.dialogue import Dialogue
 from gateway.bot.forms import answer
-from gateway.inner_leg import InnerLeg
+from gateway.federation.inner_leg import InnerLeg
 from gateway.interfaces import House
 from gateway.log import Log
 from gateway.model.address import Address

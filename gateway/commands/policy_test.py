@@ -8,8 +8,8 @@ from typing import Any
 from gateway.config import Config, load
 from gateway.config.policing import Mode
 from gateway.errors import CommandError
+from gateway.federation.neighbours import rules_of
 from gateway.log import escape
-from gateway.neighbours import rules_of
 from gateway.policy.access_level import Assignment
 from gateway.policy.assertions import Assertion, read_assertions
 from gateway.policy.guarantees import Ground, unmet

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from gateway.errors import CommandError
 from gateway.log import Log
-from gateway.reporting import kept
+from gateway.offices.reporting import kept
 from gateway.statement.paragraph import Paragraph
 
 log = Log("statement")

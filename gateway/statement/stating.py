@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from gateway.announcing import Announcer
 from gateway.commands.informing_answers import StatementShown
 from gateway.config import Config
 from gateway.errors import CommandError, StoreError
 from gateway.log import Log
 from gateway.model.address import Address
+from gateway.offices.announcing import Announcer
 from gateway.policy.settings import Feature, OwnSettings
 from gateway.policy.walls import Groups
 from gateway.statement.features import Facts, by_name, gathered

@@ -1,8 +1,8 @@
 """The archive: what it keeps is the house's to say, where it is kept the administrator's."""
 
-from gateway.archive import Archive, rules_of
 from gateway.errors import ConfigError
 from gateway.interfaces import Surroundings
+from gateway.records.archive import Archive, rules_of
 from gateway.store.archive import ArchiveStore, Place
 from gateway.store.sealing import Keys
 

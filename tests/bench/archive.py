@@ -15,12 +15,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from gateway.archive import Archive, ArchiveRules, Surroundings
 from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Side
 from gateway.model.message import Message, MessageKind
 from gateway.policy.archiving import ArchiveRule, Mode
+from gateway.records.archive import Archive, ArchiveRules, Surroundings
 from gateway.store.archive import ArchiveStore, Place
 from gateway.store.sealing import Keys
 from tests.bench.ledger import start

@@ -15,11 +15,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 
-from gateway.ledger import Ledger, LedgerRules
 from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Side
 from gateway.model.presence import Show
+from gateway.records.ledger import Ledger, LedgerRules
 from gateway.store.ledger import LedgerStore
 from tests.stage import DESK, Stage, here
 

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from gateway.administration import Administration
 from gateway.bot.catalogue import load
 from gateway.bot.dialogue import CONFIRM_SECONDS, Dialogue
-from gateway.choices import Choices
 from gateway.commands import execute
 from gateway.model.presence import Field
 from gateway.model.subscription import Ask, State, Subscription
+from gateway.offices.administration import Administration
+from gateway.offices.choices import Choices
+from gateway.offices.strangers import Strangers as Requests
 from gateway.policy.partners import Partner, Strangers
 from gateway.policy.settings import Feature, Rule
-from gateway.strangers import Strangers as Requests
+from tests.offices.test_choices import Words
 from tests.stage import ALICE, CAROL, DESK, Stage, documents
-from tests.test_choices import Words
 
 CATALOGUES = load()
 

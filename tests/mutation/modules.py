@@ -48,7 +48,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "gateway.policy.settings": _beside("words", "settings"),
     "gateway.policy.verdict": _beside("words", "authorization", "disclosure"),
     "gateway.policy.walls": _beside("walls"),
-    "gateway.publications": ("tests/test_publications.py", "tests/test_presence_book.py"),
+    "gateway.publications": ("tests/books/test_publications.py", "tests/books/test_presence_book.py"),
     "gateway.protocols.pidf.writing": ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py"),
     "gateway.protocols.xmpp.stanzas.presences": (_STANZAS,),
     "gateway.protocols.xmpp.stanzas.card": (_STANZAS,),

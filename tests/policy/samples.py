@@ -34,7 +34,7 @@ PARTNER = Partner("partner.example", frozenset({"partner.example", "partner.test
 PLAIN = {
     Field.AVAILABILITY: True,
     Field.SHOW: Show.DND,
-    Field.IDLE: 1.5e9,
+    Field.IDLE: 1_499_999_400.0,
     Field.LAST_ACTIVE: 1.5e9 + 77,
     Field.FREE_BUSY: FreeBusy(1_500_000_300, (Slot.FREE, Slot.BUSY, Slot.OUT_OF_OFFICE)),
 }

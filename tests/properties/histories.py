@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from gateway.books.publications import LEG
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import ChatState, Message
@@ -21,7 +22,6 @@ from gateway.policy.partners import Lock, Partners
 from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.policy.settings import Feature, Rule
 from gateway.protocols.xmpp.stanzas.queries import question_of
-from gateway.publications import LEG
 from tests.policy.samples import value_of
 from tests.properties.world import CONTACTS, PARTNERS, PEOPLE, VIA, World
 from tests.protocols.sip.talk import request

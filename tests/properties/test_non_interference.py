@@ -8,6 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.books.presence_book import PresenceBook
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Problem, Query, QueryKind, Side
 from gateway.model.message import Message
@@ -17,7 +18,6 @@ from gateway.policy import authorization
 from gateway.policy.authorization import _permission
 from gateway.policy.partners import Lock, Strangers
 from gateway.policy.published_info import PRESENCE_FIELDS
-from gateway.presence_book import PresenceBook
 from gateway.protocols.sip.notifier import Notifier
 from gateway.protocols.xmpp.stanzas.queries import question_of
 from tests.properties.histories import Story

@@ -10,7 +10,7 @@ from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, Side
 from gateway.model.message import Message
 from gateway.model.subscription import INBOUND, OUTBOUND, Ask, State, Subscription
-from gateway.outbox import LinkClosed, Outbox, OutboxLimits
+from gateway.queues.outbox import LinkClosed, Outbox, OutboxLimits
 from gateway.store.database import Database
 from gateway.store.subscriptions import SubscriptionStore
 from tests.properties.wire import profile

@@ -7,17 +7,17 @@ from attrs import define, evolve, field, frozen
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import Message
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
-from gateway.outbox import Outbox, OutboxLimits
 from gateway.policy.authorization import permission
 from gateway.policy.partners import Lock, Partners
 from gateway.policy.published_info import PRESENCE_FIELDS
-from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.xmpp.stanzas.queries import question_of
+from gateway.queues.outbox import Outbox, OutboxLimits
 from plugins.legs.xmpp.dialect import OutsideDialect
 from tests.policy.samples import value_of
 from tests.stage import ALICE, BOB, CAROL, DESK, PARTNER, PHONE, Stage

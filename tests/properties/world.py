@@ -8,8 +8,9 @@ from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from gateway.books.pairs import PairBook, Rules
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.house import House
-from gateway.ledger import Ledger, LedgerRules
 from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.chain import START as FIRST
@@ -17,11 +18,8 @@ from gateway.model.chain import Anchor
 from gateway.model.envelope import Envelope, Side
 from gateway.model.presence import Field
 from gateway.model.subscription import State
-from gateway.outbox import Outbox, OutboxLimits
-from gateway.pairs import PairBook, Rules
 from gateway.policy.access_level import STANDARD
 from gateway.policy.partners import Partner, Partners
-from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.msrtc.categories import CARRIED as IN_CATEGORIES
 from gateway.protocols.pidf import CARRIED as IN_PIDF
 from gateway.protocols.sip.message import Request
@@ -29,6 +27,8 @@ from gateway.protocols.sip.station import Station
 from gateway.protocols.sip.transactions import TransactionLayer
 from gateway.protocols.sip.user_agent import UserAgent
 from gateway.protocols.sip.writer import serialise
+from gateway.queues.outbox import Outbox, OutboxLimits
+from gateway.records.ledger import Ledger, LedgerRules
 from gateway.taps import Taps
 from plugins.legs.sip.desk import SipDesk
 from plugins.legs.xmpp.dialect import OutsideDialect

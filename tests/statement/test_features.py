@@ -94,8 +94,8 @@ def described(module: str) -> bool:
 
 def test_the_search_finds_what_there_is() -> None:
     found = keepers()
-    assert "smtplib" in found["gateway.feedback"] and "open to write" in found["gateway.trace_file"]
-    assert "tap Tracing" in found["gateway.tracing"] and "tap Ledger" in found["gateway.ledger"]
+    assert "smtplib" in found["gateway.offices.feedback"] and "open to write" in found["gateway.records.trace_file"]
+    assert "tap Tracing" in found["gateway.records.tracing"] and "tap Ledger" in found["gateway.records.ledger"]
 
 
 def test_every_module_that_sends_writes_or_records_belongs_to_a_feature() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway.announcing import Announcer
 from gateway.config import Config, load
 from gateway.errors import CommandError
 from gateway.model.address import Address
+from gateway.offices.announcing import Announcer
 from gateway.policy.settings import Feature
 from gateway.statement.features import FEATURES, Facts, gathered
 from gateway.statement.paragraph import Paragraph, personal

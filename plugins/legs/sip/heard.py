@@ -7,11 +7,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.errors import AddressError
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
-from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.msrtc.names import CATEGORIES_TYPE
 from gateway.protocols.pidf import read_pidf
 from gateway.protocols.pidf.reading import ReadTuple

@@ -9,13 +9,13 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall, deferLater
 
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.config import Config, InsideSip
 from gateway.interfaces import LegReport, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, QueryKind, Side
 from gateway.model.presence import Field, PresenceDocument
-from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.msrtc.categories import CARRIED as IN_CATEGORIES
 from gateway.protocols.pidf import CARRIED
 from gateway.protocols.sip.digest import Credentials

@@ -8,7 +8,7 @@ from gateway.model.envelope import Side
 from gateway.protocols.sip.addressing import address_of
 from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.message import Request, Response
-from gateway.signalling import About, Mark, Route, Signal, Way, Wire, Word, party, word_of
+from gateway.records.signalling import About, Mark, Route, Signal, Way, Wire, Word, party, word_of
 
 _ABOUT = {"presence": About.PRESENCE, "presence.winfo": About.SUBSCRIPTION}
 

@@ -5,9 +5,9 @@ from typing import Final
 
 from attrs import define, field
 
+from gateway.books.presence_book import most_reachable
 from gateway.model.envelope import Envelope
 from gateway.model.presence import Presence
-from gateway.presence_book import most_reachable
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.publisher import Publisher
 from gateway.protocols.sip.watching import Document

@@ -20,7 +20,7 @@ from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.transaction_events import Send
 from gateway.protocols.sip.transactions import TransactionLayer
 from gateway.protocols.sip.user_agent import UserAgent, UserAgentEvent
-from gateway.signalling import Way, Word
+from gateway.records.signalling import Way, Word
 from gateway.transport.certificate import PeerCertificate
 from gateway.transport.listener import Listener
 from gateway.transport.places import Place

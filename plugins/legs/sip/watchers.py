@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from gateway.books.presence_book import most_reachable
 from gateway.model.envelope import Content, Envelope
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
-from gateway.presence_book import most_reachable
 from gateway.protocols.sip.addressing import uri_text
 from gateway.protocols.sip.dialogs import DialogKey
 from gateway.protocols.sip.message import Request

@@ -13,14 +13,14 @@ from gateway.interfaces import Promise, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Problem, QueryKind
-from gateway.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.component import ComponentStream
 from gateway.protocols.xmpp.stanzas.escaping import escape_address, unescape_address
 from gateway.protocols.xmpp.stanzas.queries import write_query
 from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
-from gateway.signalling import Word
+from gateway.queues.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
+from gateway.records.signalling import Word
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.link import Link
 from gateway.transport.places import named_target

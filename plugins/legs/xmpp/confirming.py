@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.outbox import Outbox
 from gateway.protocols.xmpp.acks import REQUEST
+from gateway.queues.outbox import Outbox
 from plugins.legs.xmpp.connection import Connection
 
 WINDOW: Final = 64

@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import define, field
 
-from gateway.outbox import Outbox
+from gateway.queues.outbox import Outbox
 from plugins.legs.xmpp.confirming import Confirming
 from plugins.legs.xmpp.connection import Connection
 

@@ -9,7 +9,7 @@ from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.model.subscription import Subscription
 from gateway.protocols.element import Element
-from gateway.signalling import About, Mark, Route, Signal, Way, Wire, Word, party, word_of
+from gateway.records.signalling import About, Mark, Route, Signal, Way, Wire, Word, party, word_of
 
 _TAG = re.compile(r"<(message|presence|iq)\b[^>]*>")
 _TYPED = re.compile(r"\btype=['\"]([a-z]{1,12})['\"]")

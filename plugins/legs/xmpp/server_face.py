@@ -14,7 +14,6 @@ from gateway.interfaces import Promise, Surroundings
 from gateway.log import Log
 from gateway.model.address import Address, ascii_domain
 from gateway.model.envelope import Envelope, Problem, QueryKind
-from gateway.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret
 from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
@@ -24,6 +23,7 @@ from gateway.protocols.xmpp.receiving import ReceivingStream
 from gateway.protocols.xmpp.stanzas.queries import write_query
 from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
+from gateway.queues.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
 from gateway.transport.link import Link
 from plugins.legs.xmpp.calling import Caller
 from plugins.legs.xmpp.confirming import WINDOW, Confirming

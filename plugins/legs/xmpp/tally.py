@@ -7,7 +7,7 @@ from gateway.interfaces import UNTRACED, Meeting, Trace
 from gateway.model.envelope import Problem, Side
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.server_stream import ServerStream
-from gateway.signalling import Word
+from gateway.records.signalling import Word
 from gateway.transport.certificate import PeerCertificate
 from plugins.legs.xmpp.connection import Connection
 from plugins.legs.xmpp.hosts import SideHost

@@ -7,13 +7,13 @@ from typing import Any, Final
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from gateway.conversations import Conversation, Conversations
 from gateway.log import Log
 from gateway.model.envelope import Bounce, Envelope, Side
 from gateway.model.message import ChatState, Message
 from gateway.model.presence import Presence
 from gateway.policy.verdict import Decision, Verdict
 from gateway.protocols.mail import Line
+from gateway.records.conversations import Conversation, Conversations
 from gateway.store.history import HistoryStore, Kept
 
 log = Log("history")

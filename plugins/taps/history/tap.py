@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.conversations import Conversations
 from gateway.interfaces import HistoryShown, HistoryWaiting, Surroundings
 from gateway.model.envelope import Envelope
 from gateway.policy.verdict import Verdict
+from gateway.records.conversations import Conversations
 from gateway.store.history import HistoryStore
 from plugins.taps.history.carrying import Carrier, in_thread
 from plugins.taps.history.collecting import Collector

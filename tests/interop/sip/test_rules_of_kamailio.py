@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from attrs import frozen
 
-from gateway.exchanging import Exchanging
+from gateway.offices.exchanging import Exchanging
 from gateway.policy.access_level import Assignment, Member
 from tests.stage import Stage
 

@@ -6,16 +6,16 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.task import Clock
 
+from gateway.books.own_levels import OwnLevels
+from gateway.books.pairs import PairBook, Rules
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.guarding import OutputGuard
 from gateway.house import House
 from gateway.metrics import Metrics
 from gateway.model.envelope import Envelope, Side
 from gateway.model.subscription import State
-from gateway.own_levels import OwnLevels
-from gateway.pairs import PairBook, Rules
 from gateway.policy.access_level import STANDARD
 from gateway.policy.partners import Lock, Partner, Partners
-from gateway.presence_book import IN_PRESENCE
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.user_agent import UserAgent

@@ -8,7 +8,7 @@ import pytest
 from gateway.model.envelope import Side
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.reader import Malformed, read_datagram
-from gateway.signalling import Signal, Way, Word
+from gateway.records.signalling import Signal, Way, Word
 from plugins.legs.sip import noting
 
 CANARY = "canary-4711"

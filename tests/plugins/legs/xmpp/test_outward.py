@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.books.presence_book import IN_PRESENCE
 from gateway.model.presence import Activity, Field, FreeBusy, Presence, PresenceDocument, Show, Slot
-from gateway.presence_book import IN_PRESENCE
 from plugins.legs.xmpp.outward import CARRIED, OutwardPresence
 
 DOCUMENT = PresenceDocument(

@@ -14,12 +14,12 @@ from twisted.internet.task import deferLater
 
 from gateway.config.recording import HistoryTerms, MailLogin
 from gateway.config.values import Endpoint, Secret
-from gateway.conversations import Conversations
 from gateway.metrics import Metrics
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.message import ChatState, EncryptedPayload, Message
 from gateway.policy.verdict import Decision, Reason, Verdict
+from gateway.records.conversations import Conversations
 from gateway.store.history import HistoryStore, Kept
 from plugins.taps.history import carrying, collecting
 from plugins.taps.history.carrying import Carrier, filled, login_of

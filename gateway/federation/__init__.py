@@ -1,0 +1,1 @@
+"""Whom the gateway speaks with: contracts, discovery, the echo, rates and suspicion."""

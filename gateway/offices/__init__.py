@@ -1,0 +1,1 @@
+"""What can be asked of a running gateway: one office a subject, all of them parents of the daemon."""
