@@ -6,7 +6,7 @@ import pytest
 from attrs import define, evolve, field
 
 from gateway.model.address import Address
-from gateway.model.envelope import Bounce, Content, Envelope, Problem, Query, QueryKind, Side
+from gateway.model.envelope import Bounce, Content, Envelope, Problem, Query, QueryKind, Side, Ticket
 from gateway.model.message import Message
 from gateway.model.presence import Field, Presence, PresenceDocument
 from gateway.model.subscription import Ask, Subscription
@@ -220,6 +220,6 @@ def test_a_link_that_ends_while_a_message_of_the_spool_is_said_keeps_it_once() -
         raise LinkClosed
 
     bench.box.opened(ends, window=4)
-    bench.box.put(Envelope(ALIAS, BOB, said("one"), Side.INTERNAL, ticket=1))
+    bench.box.put(Envelope(ALIAS, BOB, said("one"), Side.INTERNAL, ticket=Ticket(1, bench.now)))
     bench.box.opened(bench.transmit, window=4)
     assert bench.ids == ["one"]
