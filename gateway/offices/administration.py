@@ -65,7 +65,8 @@ class Administration(Viewing):
         """Lists who has given which level to whom."""
         entries = [*self._assignments.all(), *self._house.pairs.rules.assignments]
         owner = self._owner(owner) if owner else owner
-        return [_shown(entry) for entry in entries if owner is None or entry.owner in (owner, "")]
+        given = [entry for entry in entries if entry.origin is not Origin.DEFAULT]
+        return [_shown(entry) for entry in given if owner is None or entry.owner in (owner, "")]
 
     def levels_show(self, owner: str, contact: str) -> LevelShown:
         """Says which level a contact has in the eyes of a person, and what gives it."""

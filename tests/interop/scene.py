@@ -13,6 +13,8 @@ from .gateway import Gateway
 from .lab import Lab
 from .stanza import Stanza
 
+SPOOLED = 4.0
+"""Seconds after which a message that cannot be delivered comes back; an hour would be long for a test."""
 READY = "http://127.0.0.1:8920/readyz"
 METRICS = "http://127.0.0.1:8920/metrics"
 
@@ -59,6 +61,7 @@ def configuration(
             table("defaults", level=level),
             table("limits", **{"retry_seconds": 0.2, "retry_max_seconds": 1.0, **(limits or {})}),
             *sections,
+            *([] if any(section.startswith("[spool]") for section in sections) else [table("spool", seconds=SPOOLED)]),
         ]
     )
 

@@ -111,13 +111,13 @@ def test_messages_and_typing_in_a_session(cast: Cast) -> None:
 
 def test_level_given_in_the_menu_is_what_the_contact_sees(cast: Cast) -> None:
     cast.alice.set_status("busy", "Budget")
-    until(lambda: cast.level() == {"level": "public", "source": "person, for federation"}, "Public, by container 100")
+    until(lambda: cast.level() == {"level": "public", "source": "client, for federation"}, "Public, by container 100")
     cast.alice.set_access_level(BOB, "Company")
     until(lambda: "Budget" in cast.seen(), "the note, at level Company", PATIENCE)
-    assert cast.level() == {"level": "company", "source": f"person, for {BOB}"}
+    assert cast.level() == {"level": "company", "source": f"client, for {BOB}"}
     cast.alice.set_access_level(BOB, "Blocked")
     until(lambda: 'type="unavailable"' in cast.seen(), "nobody there, at level Blocked", PATIENCE)
-    assert cast.level() == {"level": "blocked", "source": f"person, for {BOB}"}
+    assert cast.level() == {"level": "blocked", "source": f"client, for {BOB}"}
     cast.alice.set_access_level(BOB, "Personal")
     until(lambda: "Budget" in cast.seen(), "the note, at level Personal", PATIENCE)
     assert cast.level()["level"] == "personal"
@@ -136,7 +136,7 @@ def test_levels_and_what_is_heard_of_them_survive_a_restart(cast: Cast) -> None:
     cast.alice.set_access_level(BOB, "Blocked")
     until(lambda: cast.level()["level"] == "blocked", "Blocked")
     cast.gateway.restart()
-    assert cast.level() == {"level": "blocked", "source": f"person, for {BOB}"}
+    assert cast.level() == {"level": "blocked", "source": f"client, for {BOB}"}
     cast.alice.set_access_level(BOB, "Team")
     until(lambda: "Budget" in cast.seen(), "the note, at level Team", PATIENCE)
     assert cast.level()["level"] == "team"
