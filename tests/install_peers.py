@@ -32,7 +32,7 @@ SIP = "the tests against SIP servers and clients (tests/interop/sip)"
 SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
 DIRECTORIES = "the tests against an LDAP server and a calendar server (tests/plugins/directories)"
 MAIL = "the tests against a mail server (conversation history)"
-POSTGRESQL = "the tests against PostgreSQL (tests/store, tests/records/test_archive_postgresql.py, tests/records/test_archive_crash.py)"
+POSTGRESQL = "the tests against PostgreSQL (tests/store, tests/records)"
 FAULTS = "the cases that need it of the faults under load (tests/faults)"
 NEEDS = (
     Need("prosody", "prosody", LAB),
