@@ -47,7 +47,8 @@ class Telling:
         While something waits for him already there is nothing to do: what he is told is looked up when it goes.
         """
         if pair.waiting:
-            if pair.revoking_since is not None or not presence.document.available:
+            takes = pair.revoking_since is not None or not presence.document.available
+            if takes and _known(pair) != OFFLINE:
                 self._hurry(pair)
             return
         if pair.held is not None:

@@ -120,6 +120,13 @@ def test_two_runs_that_differ_in_what_is_hidden_look_the_same(history: list[Even
         assert first.to(contact) == second.to(contact)
 
 
+def test_what_nobody_sees_does_not_overtake_while_a_link_is_down() -> None:
+    """What waits for a contact who knows already that nobody is there takes nothing back, and keeps its place."""
+    history: list[Event] = [("presence", BOB, DESK, frozenset()), ("gone", BOB, DESK), ("down",)]
+    history += [("in", BOB, Ask.SUBSCRIBE), ("up",)]
+    assert run(history, {}).to(BOB) == run(history, OTHERS, frozenset({1, 4})).to(BOB) != []
+
+
 def test_what_is_not_hidden_does_make_a_difference() -> None:
     """Proves that the property above could fail."""
     history: list[Event] = [("card", frozenset({Field.DISPLAY_NAME})), ("query", BOB, QueryKind.CARD)]
