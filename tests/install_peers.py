@@ -33,6 +33,7 @@ SIPE = "the test with a client of Communicator's protocol (tests/interop/sip)"
 DIRECTORIES = "the tests against an LDAP server and a calendar server (tests/plugins/directories)"
 MAIL = "the tests against a mail server (conversation history)"
 POSTGRESQL = "the tests against PostgreSQL (tests/store, tests/records)"
+DNSSEC = "the tests against a validating resolver (tests/transport, tests/interop)"
 FAULTS = "the cases that need it of the faults under load (tests/faults)"
 NEEDS = (
     Need("prosody", "prosody", LAB),
@@ -44,6 +45,7 @@ NEEDS = (
     Need("util-linux", "setpriv", LAB),
     Need("mount", "mount", LAB),
     Need("openssl", "openssl", LAB),
+    Need("unbound", "unbound", DNSSEC),
     Need("strace", "strace", FAULTS),
     Need("nftables", "nft", FAULTS),
     Need("faketime", "faketime", FAULTS),

@@ -153,6 +153,13 @@ class Partnership:
             "Whether a certificate for servers only (all that public authorities now issue) proves it to us."
         ),
     )
+    dane: bool = field(
+        default=False,
+        metadata=says(
+            "Whether its TLSA records (DANE) count when we call it; needs [outside.xmpp] dns: "
+            "a validating resolver on loopback."
+        ),
+    )
     sessions: bool = field(
         default=False,
         metadata=says("With SIP: whether messages go in sessions (INVITE), as Office Communicator and Lync want."),

@@ -49,6 +49,7 @@ class PartnerRoute:
     addresses: Addresses = Addresses.PUBLIC
     """Which addresses found in DNS are dialled; a static route always is."""
     server_only_certificates: bool = True
+    dane: bool = False
     bidi: bool = True
     sessions: bool = False
     literal_errors: bool = False
@@ -212,8 +213,20 @@ class PartnerBuilder:
             placed.refuse("auth", f"{title} auth is empty: it could never prove its domain")
         if section.ca is not None and section.ca.nobody and not section.pins:
             placed.refuse("ca", f'{title} ca = "none" needs pins')
+        if section.dane:
+            self._check_dane(placed, title)
         if section.ceiling is not None and section.ceiling_fields is not None:
             placed.refuse("ceiling_fields", f"{title} has both ceiling and ceiling_fields: choose one")
+
+    def _check_dane(self, placed: Placed[Partnership], title: str) -> None:
+        servers = self._file.outside.xmpp.dns
+        if placed.section.via != "xmpp":
+            placed.refuse("dane", f"{title} dane = true is for XMPP")
+        elif placed.section.route is not None:
+            placed.refuse("dane", f"{title} has a route, so that DNS is not asked: dane = true could not count")
+        elif not servers or not all(server.loopback for server in servers):
+            why = "the word of a resolver counts only over loopback: name one that validates in [outside.xmpp] dns"
+            placed.refuse("dane", f"{title} dane = true: {why}")
 
     def _partner(self, placed: Placed[Partnership]) -> Partner:
         section = placed.section
@@ -254,6 +267,7 @@ def _route(section: Partnership, believed: Trust) -> PartnerRoute:
         direct_tls=section.direct_tls,
         addresses=section.addresses,
         server_only_certificates=section.server_only_certificates,
+        dane=section.dane,
         bidi=section.bidi,
         sessions=section.sessions,
         literal_errors=section.literal_errors,

@@ -189,6 +189,11 @@ class Nameserver:
             raise Refused("must be an IP address, not a name")
         return cls(address)
 
+    @property
+    def loopback(self) -> bool:
+        """Says whether nobody stands between it and us."""
+        return ip_address(self.address.host).is_loopback
+
 
 def secret(value: object, place: Place) -> Secret:
     """Reads the secret itself, `{ file = "..." }`, or `{ credential = "..." }` (systemd's LoadCredential)."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
@@ -48,6 +48,15 @@ _MEANINGS = {
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
+@frozen
+class Endorsement:
+    """Says who else speaks for a certificate than an authority, for which domain, and until when (posix seconds)."""
+
+    domain: str
+    words: str
+    not_after: float
+
+
 @frozen(kw_only=True)
 class PeerCertificate:
     """The parts of a peer's certificate that decisions need; `not_after` in POSIX seconds."""
@@ -65,11 +74,27 @@ class PeerCertificate:
     """The issuer's name (RFC 4514)."""
     chain: tuple[tuple[str, int], ...] = ()
     """Issuer and serial number of this certificate and of those that came with it."""
+    presented: tuple[x509.Certificate, ...] = field(default=(), repr=False, eq=False)
+    """This certificate and those that came with it or complete its chain; for as long as it is judged."""
+    endorsement: Endorsement | None = None
+
+    def with_endorsement(self, endorsement: Endorsement) -> PeerCertificate:
+        """Gives the same with the word of somebody else than an authority."""
+        return evolve(self, endorsement=endorsement)
+
+    def judged(self) -> PeerCertificate:
+        """Gives the same without what is needed only as long as it is judged."""
+        return evolve(self, presented=())
+
+    @property
+    def believed_until(self) -> float:
+        """Gives the posix time at which it ends, or at which who speaks for it says so."""
+        return self.not_after if self.endorsement is None else self.endorsement.not_after
 
 
 @frozen
 class Proof:
-    """How a certificate proved a domain: by a chain ("pkix") or a pin ("pin"), and by which form of name."""
+    """How a certificate proved a domain: by a chain ("pkix"), a pin ("pin") or secure DNS ("dane"); which name fits."""
 
     how: str
     name_form: str
@@ -84,7 +109,10 @@ def peer_certificate(connection: SSL.Connection, errors: Iterable[int]) -> PeerC
         return None
     # what a client shows does not stand in its own chain
     beside = connection.get_peer_cert_chain(as_cryptography=True) or []
-    return read_certificate(presented.to_cryptography(), errors, beside)
+    found = read_certificate(presented.to_cryptography(), errors, beside)
+    # a root that nobody sends is in the chain that was built
+    built = connection.get_verified_chain(as_cryptography=True) or []
+    return evolve(found, presented=tuple(dict.fromkeys((presented.to_cryptography(), *beside, *built))))
 
 
 def read_certificate(
@@ -117,6 +145,11 @@ def serves_only(certificate: x509.Certificate) -> bool:
     """Says whether the extended key usage names serverAuth but not clientAuth, as public CAs now issue."""
     server = _has_usage(certificate, x509.oid.ExtendedKeyUsageOID.SERVER_AUTH)
     return server is True and _has_usage(certificate, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH) is False
+
+
+def may_serve(certificate: x509.Certificate) -> bool:
+    """Says whether the extended key usage, if there is one, allows to be a server of TLS."""
+    return _has_usage(certificate, x509.oid.ExtendedKeyUsageOID.SERVER_AUTH) is not False
 
 
 def proves(
@@ -183,6 +216,11 @@ def distrust(
     if failures := certificate.chain_errors - forgiven:
         return " and ".join(_MEANINGS.get(code, f"OpenSSL verify error {code}") for code in sorted(failures))
     return ""
+
+
+def is_named(certificate: PeerCertificate, domain: str) -> bool:
+    """Says whether one of the names that count is the domain."""
+    return _name_form(certificate, domain) is not None
 
 
 def sip_domains(certificate: PeerCertificate) -> frozenset[str]:

@@ -58,24 +58,25 @@ class Unreachable:
 
 @define(eq=False)
 class Resolvers:
-    """Makes, when it is needed, one resolver that gives public addresses only, and one that gives any."""
+    """Makes, when it is needed, a resolver that gives public addresses only or any, and looks for TLSA or not."""
 
     _reactor: Any
     _servers: Sequence[tuple[str, int]]
     """DNS servers and their port; empty for the system's."""
     _service: Service
-    _made: dict[bool, Resolver] = field(init=False, factory=dict)
+    _made: dict[tuple[bool, bool], Resolver] = field(init=False, factory=dict)
 
-    def of(self, anywhere: bool) -> Resolver:
-        """Gives the resolver for partners whose private addresses may be dialled, or may not."""
-        found = self._made.get(anywhere)
+    def of(self, anywhere: bool, dane: bool = False) -> Resolver:
+        """Gives the resolver for partners whose private addresses may be dialled, and of those that use DANE."""
+        found = self._made.get((anywhere, dane))
         if found is None:
-            found = self._made[anywhere] = Resolver(
+            found = self._made[anywhere, dane] = Resolver(
                 self._reactor,
                 [host for host, _ in self._servers] or None,
                 port=self._servers[0][1] if self._servers else 53,
                 address_filter=_any if anywhere else public_only,
                 service=self._service,
+                dane=dane,
             )
         return found
 

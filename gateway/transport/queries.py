@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import dns.exception
+import dns.flags
 import dns.rdatatype
 import dns.resolver
 from attrs import evolve, frozen
 
+from gateway.transport.dane import MOST_RECORDS, Association
 from gateway.transport.names import a_label
 
 LONGEST = 3600.0
 # One slow domain must not hold a thread for the sum of all its questions.
 _LOOKUP_TIMEOUTS = 3
+_PAYLOAD = 1232
+"""Octets of an answer that is not cut into pieces on any way; a longer one is asked for over TCP."""
 
 _Value = TypeVar("_Value")
 _Srv = tuple[int, int, int, str]
@@ -33,6 +37,8 @@ class Records(Generic[_Value]):
 
     values: tuple[_Value, ...]
     seconds: float
+    secure: bool = False
+    """Whether the name server says that it has validated them all (RFC 4035 section 3.2.3)."""
 
 
 @frozen
@@ -44,13 +50,16 @@ class Queries:
     _deadline: float | None = None
 
     @classmethod
-    def configured(cls, nameservers: Sequence[str] | None, timeout: float, port: int) -> Queries:
-        """Takes the name servers given, or the system's."""
+    def configured(cls, nameservers: Sequence[str] | None, timeout: float, port: int, secure: bool = False) -> Queries:
+        """Takes the name servers given, or the system's; `secure` asks them whether answers are validated."""
         resolver = dns.resolver.Resolver(configure=nameservers is None)
         if nameservers is not None:
             resolver.nameservers = list(nameservers)
             resolver.port = port
         resolver.timeout = timeout / 2
+        if secure:
+            resolver.use_edns(0, dns.flags.DO, _PAYLOAD)
+            resolver.flags = dns.flags.RD | dns.flags.AD
         return cls(resolver, timeout)
 
     def until_deadline(self) -> Queries:
@@ -64,7 +73,15 @@ class Queries:
             return Records((), LONGEST)
         named = ((record, _host(record.target.to_text(omit_final_dot=True))) for record in answer.rrset)
         records = tuple((r.priority, r.weight, r.port, host) for r, host in named if host is not None)
-        return Records(records, float(answer.chaining_result.minimum_ttl))
+        return Records(records, float(answer.chaining_result.minimum_ttl), _validated(answer))
+
+    def associations(self, host: str, port: int) -> Records[Association]:
+        """Returns the TLSA records of a server (RFC 6698 section 3), usable or not; none unless they are validated."""
+        answer = self._ask(f"_{port}._tcp.{host}", "TLSA")
+        if answer is None or answer.rrset is None or not _validated(answer):
+            return Records((), LONGEST)
+        found = [Association(r.usage, r.selector, r.mtype, r.cert) for r in answer.rrset]
+        return Records(tuple(found[:MOST_RECORDS]), float(answer.chaining_result.minimum_ttl), True)
 
     def pointers(self, name: str) -> Records[_Naptr]:
         """Returns (order, preference, service, name) of each NAPTR record that leads to SRV records (RFC 3263 4.1)."""
@@ -83,7 +100,7 @@ class Queries:
         if is_address(host):
             return Records((host,), LONGEST)
         values: list[str] = []
-        seconds, failure = LONGEST, None
+        seconds, secure, failure = LONGEST, True, None
         for kind in ("AAAA", "A"):
             try:
                 answer = self._ask(host, kind)
@@ -92,10 +109,11 @@ class Queries:
                 continue
             if answer is not None and answer.rrset is not None:
                 values += [record.address for record in answer.rrset]
+                secure = secure and _validated(answer)
                 seconds = min(seconds, float(answer.chaining_result.minimum_ttl))
         if failure is not None and not values:
             raise failure
-        return Records(tuple(values), seconds)
+        return Records(tuple(values), seconds, secure and bool(values))
 
     def _ask(self, name: str, kind: str) -> dns.resolver.Answer | None:
         """Returns the answer, or None where it is that nothing exists."""
@@ -112,6 +130,10 @@ class Queries:
             raise Failed(f"the name servers fail for {kind} of {name}") from None
         except (dns.exception.DNSException, OSError, ValueError) as error:
             raise Failed(f"{type(error).__name__} for {kind} of {name}") from None
+
+
+def _validated(answer: dns.resolver.Answer) -> bool:
+    return bool(answer.response.flags & dns.flags.AD)
 
 
 def is_address(name: str) -> bool:

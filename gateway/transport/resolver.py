@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from gateway.errors import GatewayError
+from gateway.transport.dane import Association, described
 from gateway.transport.names import a_label
 from gateway.transport.queries import Failed, Queries, Records, is_address
 
@@ -71,6 +72,10 @@ class Target:
     port: int
     direct_tls: bool
     addresses: tuple[str, ...] = ()
+    associations: tuple[Association, ...] = ()
+    """Its usable TLSA records; none unless all that led to it is validated (RFC 7673)."""
+    dane: str = ""
+    """What was found of them, in words; '' when they were not looked for."""
 
 
 @frozen
@@ -80,6 +85,8 @@ class SrvRecord:
     priority: int
     weight: int
     target: Target
+    secure: bool = False
+    """Whether DNS has validated it."""
 
 
 @frozen
@@ -154,6 +161,8 @@ class Resolver:
     address_filter: Callable[[str], bool] = public_only
     draw: random.Random = field(factory=random.SystemRandom)
     service: Service = XMPP
+    dane: bool = False
+    """Whether TLSA records are looked for; the name servers must validate, over a way that nobody else is on."""
     timed: Callable[[float, str], None] = _untimed
     """Takes the seconds of each look-up, and whether it was `ok`, `missing` (no such servers) or `failed`."""
     _queries: Queries = field(init=False)
@@ -162,7 +171,7 @@ class Resolver:
     _waiting: dict[str, list[Deferred[None]]] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self._queries = Queries.configured(self.nameservers, self.timeout, self.port)
+        self._queries = Queries.configured(self.nameservers, self.timeout, self.port, self.dane)
         self._threads = ThreadPool(1, _THREADS, "resolver")
         self._threads.start()
 
@@ -248,7 +257,8 @@ class Resolver:
         return evolve(self._addressed(queries, name, records, seconds), named=named)
 
     def _usual(self, name: str, port: int) -> SrvRecord:
-        return SrvRecord(0, 0, Target(name, port, self.service.direct_tls))
+        # it is the name that was asked for: there is nothing that somebody could have put in its place
+        return SrvRecord(0, 0, Target(name, port, self.service.direct_tls), True)
 
     def _addressed(self, queries: Queries, name: str, records: list[SrvRecord], seconds: float) -> _Found:
         """Adds the addresses that may be dialled; records left without any fall away."""
@@ -258,21 +268,38 @@ class Resolver:
             host = record.target.host
             try:
                 answer = known.get(host) or known.setdefault(host, queries.addresses(host))
+                target, lasting = self._looked_over(queries, record, answer.secure)
             except Failed as error:
                 failed = True
                 notes.append(str(error))
                 continue
-            seconds = min(seconds, answer.seconds)
+            seconds = min(seconds, answer.seconds, lasting)
             allowed = tuple(address for address in answer.values if self.address_filter(address))[:MOST_ADDRESSES]
             refused = [address for address in answer.values if not self.address_filter(address)]
             notes.extend(f"{host} has address {address}, which may not be dialled" for address in refused)
             if allowed:
-                found.append(evolve(record, target=evolve(record.target, addresses=allowed)))
+                found.append(evolve(record, target=evolve(target, addresses=allowed)))
             elif not refused:
                 notes.append(f"{host} has no address")
         if found:
             return _Found(tuple(found), seconds)
         raise (ResolverFailed if failed else NotFound)(f"{name}: " + "; ".join(dict.fromkeys(notes)))
+
+    def _looked_over(self, queries: Queries, record: SrvRecord, secure: bool) -> tuple[Target, float]:
+        """Adds the TLSA records; without an answer about them nobody may be dialled (RFC 7673 section 3.3)."""
+        target = record.target
+        if not self.dane:
+            return target, LONGEST_KEPT
+        if not (record.secure and secure):
+            what = "its addresses are" if record.secure else "its SRV record is"
+            return evolve(target, dane=f"does not apply: {what} not validated"), LONGEST_KEPT
+        found = queries.associations(target.host, target.port)
+        usable = tuple(each for each in found.values if each.usable)
+        if usable:
+            words = f"TLSA {described(usable)}"
+        else:
+            words = "no TLSA record" + (f" that can be used ({described(found.values)})" if found.values else "")
+        return evolve(target, associations=usable, dane=words), found.seconds
 
 
 def _pointed(queries: Queries, name: str, services: frozenset[str]) -> tuple[list[SrvRecord], float]:
@@ -316,7 +343,7 @@ def _srv_records(queries: Queries, name: str, offered: Service) -> tuple[list[Sr
             if host == "":
                 refused = True
             elif port:
-                records.append(SrvRecord(priority, weight, Target(host, port, direct_tls)))
+                records.append(SrvRecord(priority, weight, Target(host, port, direct_tls), answer.secure))
     if records:
         return records, seconds
     if failures:

@@ -15,7 +15,9 @@ from gateway.model.envelope import Problem
 from gateway.protocols.xmpp.dialback import DialbackSecret
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.limits import Limits
+from gateway.transport.certificate import PeerCertificate
 from gateway.transport.connector import ConnectFailed, connect
+from gateway.transport.dane import endorsed
 from gateway.transport.resolver import LookupFailed, NotFound, ServiceNotOffered, Target
 from plugins.legs.xmpp.connection import Connection
 from plugins.legs.xmpp.lane import Lane
@@ -37,6 +39,7 @@ class Calling(Protocol):
     host: Any
     reactor: Any
     clock: Callable[[], float]
+    now: Callable[[], float]
     stopping: bool
     limits: Any
     stanza_limits: Limits
@@ -97,13 +100,13 @@ class Caller:
         if lane.connection is not None or face.stopping:
             sock.close()
             return "", ""
-        connection = self.initiate(sock, lane.local, lane.remote, target.direct_tls)
+        connection = self.initiate(sock, lane.local, lane.remote, target)
         return await connection.ready, connection.other_host
 
     def initiate(
-        self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
+        self, sock: socket.socket, local: str, remote: str, target: Target, verify: bool = False
     ) -> Connection:
-        """Begins a stream on a connected socket; its `ready` tells the outcome."""
+        """Begins a stream on a socket that is connected to the target; its `ready` tells the outcome."""
         face = self._face
         make = partial(
             InitiatingStream,
@@ -115,7 +118,13 @@ class Caller:
             limits_after=face.stanza_limits,
         )
         connection = face.joined(sock, make(now=face.clock()))
-        if direct_tls:
+        if target.associations:
+
+            def judge(certificate: PeerCertificate | None) -> PeerCertificate:
+                return endorsed(certificate, target.associations, remote, target.host, face.now())
+
+            connection.judge = judge
+        if target.direct_tls:
             connection.stream.take_output()
             connection.start_tls(face.host.client(local, remote), False, ascii_domain(remote), ALPN)
         else:

@@ -27,6 +27,7 @@ from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.receiving import ReceivingStream
 from gateway.protocols.xmpp.stream_error import StreamError
 from gateway.transport.certificate import PeerCertificate
+from gateway.transport.dane import Distrusted
 from gateway.transport.link import Link, LinkLimits
 from plugins.legs.xmpp.outflow import Outflow
 
@@ -35,6 +36,9 @@ STEP = 8192
 
 HIGH_WATER = 256 * 1024
 """Bytes that a peer has not read, from which on nothing more is said to it, nor read from it."""
+
+Judge = Callable[[PeerCertificate | None], PeerCertificate | None]
+"""Gives a certificate with the word of who else speaks for it; raises Distrusted."""
 
 AnyStream = ReceivingStream | InitiatingStream | ComponentStream
 
@@ -111,6 +115,10 @@ class Connection:
     """The peer has closed after we had: it has taken everything (RFC 6120 section 4.4)."""
     ended_at: float | None = None
     """Monotonic seconds at which we closed our side of the stream."""
+    judge: Judge | None = None
+    """Looks at what the peer presents before anything is said inside TLS; None: nothing but its contract counts."""
+    distrusted: bool = False
+    """It has found that nobody speaks for that."""
     place: str = ""
     """The peer's IP address, whose place at the listener is given back."""
     release: Any = None
@@ -196,8 +204,16 @@ class Connection:
         self.securing = False
         if isinstance(self.stream, ComponentStream):
             return
+        try:
+            certificate = certificate if self.judge is None else self.judge(certificate)
+        except Distrusted as problem:
+            self.reason, self.distrusted = str(problem), True
+            self.settle(self.reason)
+            self.link.close()
+            return
         if certificate is not None:
-            self.certificate, self.proof_ends = certificate, certificate.not_after
+            certificate = certificate.judged()
+            self.certificate, self.proof_ends = certificate, certificate.believed_until
         for event in self.stream.tls_established(certificate):
             self._happened(event)
         self.flush()

@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from gateway.transport.certificate import PeerCertificate, usage_finding
+from gateway.transport.certificate import PeerCertificate, Proof, usage_finding
 from gateway.transport.connector import ConnectFailed, connect
 from gateway.transport.resolver import LookupFailed, Target
 from plugins.legs.xmpp.connection import Connection
@@ -27,6 +27,10 @@ async def examine(face: ServerFace, local: str, remote: str) -> Checks:
         paste = f"_xmpp-server._tcp.{remote}. 3600 IN SRV 0 5 5269 xmpp.{remote}."
         return [_row("dns", "fail", f"{problem}. If {remote} has an XMPP server, its DNS needs this record.", paste)]
     checks.append(_row("dns", "ok", ", ".join(f"{target.host}:{target.port}" for target in targets)))
+    dane = [f"{target.host}:{target.port} {target.dane}" for target in targets if target.dane]
+    if dane:
+        secure = all(target.associations for target in targets)
+        checks.append(_row("dane", "ok" if secure else "warn", "; ".join(dane)))
     for target in targets:
         if await _try(face, local, remote, target, checks):
             break
@@ -44,8 +48,11 @@ async def _try(face: ServerFace, local: str, remote: str, target: Target, checks
         checks.append(_row("connect", "fail", f"{where}: {failure}. Is the port open in {remote}'s firewall?"))
         return False
     checks.append(_row("connect", "ok", f"{where} at {address}"))
-    connection = face.initiate(sock, local, remote, target.direct_tls)
+    connection = face.initiate(sock, local, remote, target)
     problem = await connection.ready
+    if connection.distrusted:
+        checks.append(_row("certificate", "fail", problem))
+        return False
     checks.append(_tls_row(connection))
     checks.extend(_certificate_rows(face, connection, remote))
     checks.append(
@@ -68,15 +75,23 @@ def _certificate_rows(face: ServerFace, connection: Connection, remote: str) -> 
     if not isinstance(certificate, PeerCertificate):
         return []
     shown = f"names {', '.join(certificate.dns_names) or 'none'}; public key sha256:{certificate.spki_sha256}"
-    if not face.host.proves(certificate, remote):
+    proof = face.host.proof(certificate, remote)
+    if proof is None:
         terms = face.host.terms(connection.stream.local or "", remote)
         outcome = "warn" if terms is not None and terms.dialback else "fail"
         return [_row("certificate", outcome, f"{face.host.why_not(certificate, remote)} It {shown}.")]
+    how = f"{_trusted(proof)}; "
     usage = _row("key usage", *usage_finding(certificate, remote))
     if certificate.not_after - face.now() < SOON:
         days = (certificate.not_after - face.now()) / 86400
-        return [_row("certificate", "warn", f"It ends in {days:.0f} days; {shown}"), usage]
-    return [_row("certificate", "ok", shown), usage]
+        return [_row("certificate", "warn", f"It ends in {days:.0f} days; {how}{shown}"), usage]
+    return [_row("certificate", "ok", f"{how}{shown}"), usage]
+
+
+def _trusted(proof: Proof) -> str:
+    """Says in words what makes the certificate count."""
+    words = {"pkix": "trusted by its authority", "pin": "trusted by the pinned key", "dane": "trusted by DANE: "}
+    return words[proof.how] + (proof.name_form if proof.how == "dane" else f", {proof.name_form} fits")
 
 
 async def _ping(face: ServerFace, local: str, remote: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from gateway.config import Addresses, Auth, Config, Endpoint, InsideAuth, Inside
 from gateway.errors import AddressError
 from gateway.model.address import ascii_domain, normal_domain
 from gateway.protocols.xmpp.events import StreamTerms
-from gateway.transport.certificate import PeerCertificate
+from gateway.transport.certificate import PeerCertificate, Proof
 from gateway.transport.places import named_target
 from gateway.transport.resolver import Resolver, Target, public_only
 from plugins.legs.xmpp.trust import InsideTrust, OutsideTrust, route_of
@@ -36,6 +36,9 @@ class SideHost(Protocol):
 
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says what a certificate lacks."""
+
+    def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
+        """Gives the way in which a certificate proves a domain, or None."""
 
     def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
         """Says whether a certificate's key is another than the contract pins."""
@@ -68,7 +71,7 @@ class _Names:
 class OutsideHost(_Names):
     """Speaks for our own domains towards partners."""
 
-    def __init__(self, config: Config, resolver: Callable[[bool], Resolver], now: Callable[[], float]) -> None:
+    def __init__(self, config: Config, resolver: Callable[[bool, bool], Resolver], now: Callable[[], float]) -> None:
         self._config = config
         self._resolver = resolver
         self._now = now
@@ -118,7 +121,11 @@ class OutsideHost(_Names):
 
     def proves(self, certificate: object, remote: str) -> bool:
         """Says whether a certificate proves a partner's domain."""
-        return isinstance(certificate, PeerCertificate) and self.trust.proves(certificate, remote)
+        return isinstance(certificate, PeerCertificate) and self.proof(certificate, remote) is not None
+
+    def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
+        """Gives the way in which a certificate proves a partner's domain under its contract, or None."""
+        return self.trust.proof(certificate, remote)
 
     def partner(self, local: str, remote: str) -> str:
         """Gives the name of the partner that a pair of domains concerns."""
@@ -130,11 +137,12 @@ class OutsideHost(_Names):
         route = route_of(self._config, remote)
         if route is not None and route.route is not None:
             return await named_target(route.route.host, route.route.port, route.direct_tls)
-        return await self._resolver(self._anywhere(remote)).targets(ascii_domain(remote))
+        dane = route is not None and route.dane
+        return await self._resolver(self._anywhere(remote), dane).targets(ascii_domain(remote))
 
     async def offered(self, domain: str) -> bool:
         """Says whether DNS names servers of a domain that may be dialled."""
-        return await self._resolver(self._anywhere(domain)).offered(ascii_domain(domain))
+        return await self._resolver(self._anywhere(domain), False).offered(ascii_domain(domain))
 
     async def elsewhere(self, remote: str, place: str) -> list[Target]:
         """Gives those addresses of another host of the domain that may be dialled; it proves the same domain."""
@@ -175,7 +183,11 @@ class InsideHost(_Names):
 
     def proves(self, certificate: object, remote: str) -> bool:
         """Says whether a certificate proves that the caller is our own server."""
-        return isinstance(certificate, PeerCertificate) and self._trust.proves(certificate, remote)
+        return isinstance(certificate, PeerCertificate) and self.proof(certificate, remote) is not None
+
+    def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
+        """Gives the way in which a certificate proves that the caller is our own server, or None."""
+        return self._trust.proof(certificate, remote)
 
     def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
         """Says whether the pins of our own server are for other keys."""

@@ -25,6 +25,7 @@ from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
 from gateway.queues.outbox import Choked, LinkClosed, Outbox, OutboxLimits, Unsendable
 from gateway.transport.link import Link
+from gateway.transport.resolver import Target
 from plugins.legs.xmpp.calling import Caller
 from plugins.legs.xmpp.confirming import WINDOW, Confirming
 from plugins.legs.xmpp.connection import Connection, link_limits
@@ -114,10 +115,10 @@ class ServerFace:
         self._caller.call(lane)
 
     def initiate(
-        self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
+        self, sock: socket.socket, local: str, remote: str, target: Target, verify: bool = False
     ) -> Connection:
         """Begins a stream on a connected socket; its `ready` tells the outcome."""
-        return self._caller.initiate(sock, local, remote, direct_tls, verify)
+        return self._caller.initiate(sock, local, remote, target, verify)
 
     # -- in -------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from gateway.config import Config, InsideServer, PartnerRoute, Trust
 from gateway.model.address import ascii_domain
 from gateway.transport.authority import CertificateAuthority, MintedContexts
-from gateway.transport.certificate import PeerCertificate, explain_failure, pinned, proves
+from gateway.transport.certificate import PeerCertificate, Proof, explain_failure, pinned, proves
 from gateway.transport.revocation import Revocations
 from gateway.transport.tls import Credentials, NoAnchors, TrustAnchors, client_context, server_context
 
@@ -22,6 +22,7 @@ class Judgement:
 
     pins: frozenset[str]
     accept_server_only: bool
+    dane: bool = False
 
 
 class OutsideTrust:
@@ -53,13 +54,17 @@ class OutsideTrust:
         known = local if local in self._credentials else next(iter(self._credentials))
         return self.server_for(str(known), self._trust_of(remote or ""))
 
-    def proves(self, certificate: PeerCertificate, remote: str) -> bool:
-        """Says whether a certificate proves a partner's domain under that partner's contract."""
+    def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
+        """Gives the way in which a certificate proves a partner's domain under that partner's contract, or None."""
         judgement = self._judgement(remote)
         if judgement is None or self._revocations.revoked(certificate):
-            return False
+            return None
+        word = certificate.endorsement
+        if word is not None and judgement.dane and word.domain == remote and word.not_after > self._now():
+            pins_fit = pinned(certificate, judgement.pins)
+            return Proof("dane", word.words, certificate.fingerprint_sha256, word.not_after) if pins_fit else None
         pins, lenient = judgement.pins, judgement.accept_server_only
-        return proves(certificate, remote, pins=pins, accept_server_only_eku=lenient, now=self._now()) is not None
+        return proves(certificate, remote, pins=pins, accept_server_only_eku=lenient, now=self._now())
 
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says in a sentence what a certificate lacks."""
@@ -109,7 +114,7 @@ class OutsideTrust:
 
     def _judgement(self, remote: str) -> Judgement | None:
         route = route_of(self._config, remote)
-        return Judgement(frozenset(route.pins), route.server_only_certificates) if route else None
+        return Judgement(frozenset(route.pins), route.server_only_certificates, route.dane) if route else None
 
 
 class InsideTrust:
@@ -128,10 +133,10 @@ class InsideTrust:
         """Gives the context for our server when it has called a foreign domain."""
         return self._minted.server(local or "gateway.invalid")
 
-    def proves(self, certificate: PeerCertificate, remote: str) -> bool:
-        """Says whether a certificate proves that the caller is our own server."""
+    def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
+        """Gives the way in which a certificate proves that the caller is our own server, or None."""
         pins = frozenset(str(pin) for pin in self._inside.pins)
-        return proves(certificate, remote, pins=pins, accept_server_only_eku=True, now=self._now()) is not None
+        return proves(certificate, remote, pins=pins, accept_server_only_eku=True, now=self._now())
 
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says in a sentence what a certificate lacks."""

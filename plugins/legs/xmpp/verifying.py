@@ -27,7 +27,7 @@ class Caller(Protocol):
     clock: Callable[[], float]
 
     def initiate(
-        self, sock: socket.socket, local: str, remote: str, direct_tls: bool, verify: bool = False
+        self, sock: socket.socket, local: str, remote: str, target: Target, verify: bool = False
     ) -> Connection:
         """Begins a stream on a connected socket."""
 
@@ -83,7 +83,7 @@ class Verifier:
             sock, _, _ = await connect(self._face.reactor, [target])
         except ConnectFailed:
             return False
-        asking = self._face.initiate(sock, event.local, event.remote, target.direct_tls, verify=True)
+        asking = self._face.initiate(sock, event.local, event.remote, target, verify=True)
         if isinstance(asking.stream, InitiatingStream):
             asking.stream.ask_verification(event.stream_id, event.key, self._face.clock())
         asking.flush()
