@@ -41,13 +41,15 @@ def tlsa(certificate: x509.Certificate, usage: int, selector: int, matching: int
     return f"{usage} {selector} {matching} {octets.hex()}"
 
 
-def xmpp_zone(domain: str, address: str, port: int, records: Sequence[str], host: str = "") -> list[str]:
+def xmpp_zone(
+    domain: str, address: str, port: int, records: Sequence[str], host: str = "", seconds: int = 60
+) -> list[str]:
     """Gives the lines of a zone with one XMPP server and its TLSA records."""
     host = host or f"xmpp.{domain}"
-    lines = [f"_xmpp-server._tcp.{domain}. 60 IN SRV 0 5 {port} {host}."]
+    lines = [f"_xmpp-server._tcp.{domain}. {seconds} IN SRV 0 5 {port} {host}."]
     if host.endswith(domain):
-        lines.append(f"{host}. 60 IN A {address}")
-        lines += [f"_{port}._tcp.{host}. 60 IN TLSA {record}" for record in records]
+        lines.append(f"{host}. {seconds} IN A {address}")
+        lines += [f"_{port}._tcp.{host}. {seconds} IN TLSA {record}" for record in records]
     return lines
 
 
@@ -144,14 +146,8 @@ class Validating:
             key = self._keys.setdefault(domain, ec.generate_private_key(ec.SECP256R1()))
             dnskey = dns.dnssec.make_dnskey(key.public_key(), dns.dnssec.ECDSAP256SHA256, 257)
             begin, end = datetime.now(UTC) - _DAYS, datetime.now(UTC) + _DAYS
-            dns.dnssec.sign_zone(
-                zone,
-                keys=[(key, dnskey)],
-                inception=now - _DAYS,
-                expiration=now + _DAYS,
-                add_dnskey=True,
-                dnskey_ttl=60,
-            )
+            times = {"inception": begin, "expiration": end}
+            dns.dnssec.sign_zone(zone, keys=[(key, dnskey)], add_dnskey=True, dnskey_ttl=60, **times)
             ds = dns.dnssec.make_ds(domain + ".", dnskey, "SHA256")
             anchor = f"{domain}. DS {ds.to_text()}"
         for owner in self.spoilt:
