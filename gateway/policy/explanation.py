@@ -232,7 +232,7 @@ def _right_changes(facts: Facts) -> list[str]:
         changes.append("give the person the right to federate ([federation] people, barred)")
     if facts.barrier is Reason.NOT_ALLOWED_PERSON and facts.partner is not None:
         changes.append(f"add the person or one of his groups to the people of {facts.partner.name}")
-    if facts.barrier is None and Modality.PRESENCE in facts.walled:
+    if Modality.PRESENCE in facts.walled:
         changes.append("take presence out of the [[wall]]")
     return changes
 

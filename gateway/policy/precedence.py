@@ -79,7 +79,8 @@ def kept(settings: Iterable[Setting]) -> Effective:
     return effective(strictest.values(), False)
 
 
-_RANK: Mapping[Origin, int] = {Origin.ADMINISTRATOR: 0, Origin.PERSON: 1, Origin.LEG: 2, Origin.CALENDAR: 3}
+_ORIGINS = (Origin.ADMINISTRATOR, Origin.PERSON, Origin.LEG, Origin.CALENDAR)
+_RANK: Mapping[Origin, int] = {origin: place for place, origin in enumerate(_ORIGINS)}
 """What the administrator publishes is not the person's to edit; what a person says beats what is concluded."""
 
 

@@ -74,6 +74,11 @@ def test_of_one_origin_the_latest_counts() -> None:
     assert composed([older, newer]) == composed([newer, older]) == newer
 
 
+def test_of_one_origin_and_one_moment_what_is_said_first_stays() -> None:
+    first, second = said("first", Origin.CALENDAR, 1.0), said("second", Origin.CALENDAR, 1.0)
+    assert composed([first, second]) == first and composed([second, first]) == second
+
+
 def test_origins_are_chosen_field_by_field() -> None:
     phone = {Field.PHONE_WORK: Publication(("+15550100",), Origin.LEG, 1.0)}
     assert composed([said("directory", Origin.ADMINISTRATOR, 1.0), phone]).keys() == {Field.TITLE, Field.PHONE_WORK}

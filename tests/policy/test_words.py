@@ -7,6 +7,9 @@ import pytest
 from gateway.model.presence import Field
 from gateway.model.rule_set import Attribute, Grant, Selection, SubHandling
 from gateway.policy.access_level import CUSTOM_RANK, Member, MemberKind, Origin
+from gateway.policy.archiving import NOTHING, ArchiveRule, Mode
+from gateway.policy.explanation import Outcome
+from gateway.policy.notices import Keeping
 from gateway.policy.partners import (
     CAPABILITY_MODALITIES,
     DISCOVERED_RATES,
@@ -24,7 +27,7 @@ from gateway.policy.precedence import Layer, Setting, allowed
 from gateway.policy.presence_rules import CIPID, CLASSES, PRESENCE_SCHEMES, SHOW, fields_granted, grant_for
 from gateway.policy.settings import Feature
 from gateway.policy.settings import Rule as SettingRule
-from gateway.policy.verdict import Decision, Reason
+from gateway.policy.verdict import Decision, Permission, Reason
 
 WORDS: dict[type[Enum], str] = {
     MemberKind: "contact domain subdomains network everyone",
@@ -35,6 +38,9 @@ WORDS: dict[type[Enum], str] = {
     Verification: "always marked never",
     Start: "both ours theirs",
     Decision: "deliver refuse ignore",
+    Outcome: "sent coarsened withheld not-published",
+    Mode: "none activity content",
+    Keeping: "history activity content",
     Reason: (
         "allowed not-published level ceiling lock switched-off not-subscribed blocked unknown-partner "
         "denied-domain contract-expired not-federated not-allowed-person wall may-not-start unverified "
@@ -62,7 +68,17 @@ def test_what_is_not_said_means_this() -> None:
     assert Rates(20.0, 60.0, 10.0, 1.0, 1000) == DISCOVERED_RATES
     assert (Lock(Field.NOTE).partner, Discovery().terms.name, MOST_FOUND, CUSTOM_RANK) == ("", "", 4096, 50)
     assert SettingRule(Field.NOTE, False).partner == SettingRule(Field.NOTE, False).group == ""
+    assert SettingRule(Field.NOTE, False).person == SettingRule(Field.NOTE, False).group
     assert Member.parse("everyone").value == ""
+    assert (NOTHING.mode, NOTHING.critical, ArchiveRule(Mode.CONTENT).locked) == (Mode.NONE, False, False)
+
+
+def test_what_was_decided_last_is_not_part_of_a_permission() -> None:
+    one, other = Permission("team", frozenset(), {}), Permission("team", frozenset(), {})
+    one.decided.append("canary")  # type: ignore[arg-type]
+    assert one == other and "canary" not in repr(one)
+    with pytest.raises(TypeError):
+        Permission("team", frozenset(), {}, decided=[])  # type: ignore[call-arg]
 
 
 def test_capabilities_belong_to_these_kinds_of_traffic() -> None:
