@@ -62,8 +62,6 @@ class Validating:
     plain: Mapping[str, Sequence[str]] = field(factory=dict)
     address: str = "127.0.0.1"
     port: int = 0
-    forward: str = ""
-    """Who is asked about everything else; nobody when ''."""
     wrapped: Callable[[list[str]], list[str]] = list
     """Puts the command into a namespace."""
     spoilt: frozenset[str] = frozenset()
@@ -131,8 +129,7 @@ class Validating:
             "  cache-max-negative-ttl: 1",
             *anchors,
         ]
-        forward = ["forward-zone:", '  name: "."', f"  forward-addr: {self.forward}"] if self.forward else []
-        return "\n".join([*server, "remote-control:", "  control-enable: no", *zones, *forward]) + "\n"
+        return "\n".join([*server, "remote-control:", "  control-enable: no", *zones]) + "\n"
 
     def _zone(self, domain: str, lines: Sequence[str], signed: bool) -> tuple[Path, str]:
         head = [

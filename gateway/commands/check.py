@@ -24,6 +24,7 @@ from gateway.errors import CommandError, ConfigError
 from gateway.model.address import ascii_domain
 from gateway.transport.certificate import explain_failure, proves, read_certificate
 from gateway.transport.queries import Failed, Queries
+from gateway.transport.resolver import LookupFailed, vouched_for
 from gateway.transport.tls import Credentials, CredentialsError
 
 SECTIONS = ("config", "certs", "dns", "inside", "partners", "state")
@@ -137,10 +138,10 @@ def _dns(config: Config) -> Iterator[Finding]:
         yield from dns_findings(domain, config, _queries(config))
 
 
-def _queries(config: Config) -> Queries:
+def _queries(config: Config, secure: bool = False) -> Queries:
     servers = [nameserver.address for nameserver in config.xmpp.dns]
     return Queries.configured(
-        [server.host for server in servers] or None, DNS_SECONDS, servers[0].port if servers else 53
+        [server.host for server in servers] or None, DNS_SECONDS, servers[0].port if servers else 53, secure
     )
 
 
@@ -230,9 +231,12 @@ def reach(host: str, port: int) -> tuple[str, float]:
 
 
 def _partners(config: Config) -> Iterator[Finding]:
-    queries = _queries(config)
+    queries, standing = _queries(config), _standing(config)
     with ThreadPoolExecutor(_PROBES) as threads:
-        yield from threads.map(lambda route: _partner(route, queries, _speaks_sip(config, route)), _standing(config))
+        yield from threads.map(lambda route: _partner(route, queries, _speaks_sip(config, route)), standing)
+        careful = [route for route in standing if route.dane]
+        secure = _queries(config, True) if careful else queries
+        yield from threads.map(lambda route: dane_finding(ascii_domain(route.partner), secure), careful)
 
 
 def _speaks_sip(config: Config, route: PartnerRoute) -> bool:
@@ -260,6 +264,17 @@ def _partner(route: PartnerRoute, queries: Queries, sip: bool) -> Finding:
         misses.append(f"{host}:{port} {miss}")
     nobody = f"says that it has no {'SIP' if sip else 'XMPP'} servers"
     return fail("partners", f"{name}: {'; '.join(misses) or nobody}")
+
+
+def dane_finding(name: str, queries: Queries) -> Finding:
+    """Says of a partner whose contract has DANE what secure DNS holds about its servers (RFC 7673)."""
+    try:
+        found = vouched_for(queries, name)
+    except (Failed, LookupFailed) as problem:
+        return fail("partners", f"{name}: DANE: {problem}")
+    text = "; ".join(f"{each.host}:{each.port} {each.dane}" for each in found)
+    finding = ok if all(each.associations for each in found) else warn
+    return finding("partners", f"{name}: DANE: {text}")
 
 
 def locate(name: str, queries: Queries, sip: bool = False) -> list[tuple[str, int]]:

@@ -268,7 +268,9 @@ class Resolver:
             host = record.target.host
             try:
                 answer = known.get(host) or known.setdefault(host, queries.addresses(host))
-                target, lasting = self._looked_over(queries, record, answer.secure)
+                target, lasting = record.target, LONGEST_KEPT
+                if self.dane:
+                    target, lasting = secured(queries, record, answer.secure)
             except Failed as error:
                 failed = True
                 notes.append(str(error))
@@ -285,21 +287,31 @@ class Resolver:
             return _Found(tuple(found), seconds)
         raise (ResolverFailed if failed else NotFound)(f"{name}: " + "; ".join(dict.fromkeys(notes)))
 
-    def _looked_over(self, queries: Queries, record: SrvRecord, secure: bool) -> tuple[Target, float]:
-        """Adds the TLSA records; without an answer about them nobody may be dialled (RFC 7673 section 3.3)."""
-        target = record.target
-        if not self.dane:
-            return target, LONGEST_KEPT
-        if not (record.secure and secure):
-            what = "its addresses are" if record.secure else "its SRV record is"
-            return evolve(target, dane=f"does not apply: {what} not validated"), LONGEST_KEPT
-        found = queries.associations(target.host, target.port)
-        usable = tuple(each for each in found.values if each.usable)
-        if usable:
-            words = f"TLSA {described(usable)}"
-        else:
-            words = "no TLSA record" + (f" that can be used ({described(found.values)})" if found.values else "")
-        return evolve(target, associations=usable, dane=words), found.seconds
+
+def secured(queries: Queries, record: SrvRecord, addresses_secure: bool) -> tuple[Target, float]:
+    """Gives the record's target with its TLSA records, and for how many seconds they hold; in a thread.
+
+    Raises Failed without an answer about them: then nobody may be dialled there (RFC 7673 section 3.3).
+    """
+    target = record.target
+    if not (record.secure and addresses_secure):
+        what = "its addresses are" if record.secure else "its SRV record is"
+        return evolve(target, dane=f"does not apply: {what} not validated"), LONGEST_KEPT
+    found = queries.associations(target.host, target.port)
+    usable = tuple(each for each in found.values if each.usable)
+    if usable:
+        words = f"TLSA {described(usable)}"
+    else:
+        words = "no TLSA record" + (f" that can be used ({described(found.values)})" if found.values else "")
+    return evolve(target, associations=usable, dane=words), found.seconds
+
+
+def vouched_for(queries: Queries, name: str, service: Service = XMPP) -> list[Target]:
+    """Gives what secure DNS holds about each server of a domain; in a thread; raises Failed and LookupFailed."""
+    records, _ = _srv_records(queries, name, service)
+    usual = SrvRecord(0, 0, Target(name, service.port, service.direct_tls), True)
+    named = sorted(records, key=lambda each: each.priority)[:MOST_TARGETS] or [usual]
+    return [secured(queries, each, queries.addresses(each.target.host).secure)[0] for each in named]
 
 
 def _pointed(queries: Queries, name: str, services: frozenset[str]) -> tuple[list[SrvRecord], float]:

@@ -159,3 +159,27 @@ def test_every_difference_is_told(tmp_path: Path) -> None:
 def test_the_echo_has_an_address_at_each_of_our_domains(tmp_path: Path) -> None:
     assert load(write(tmp_path)).echoes == {"echo@corp.example", "echo-test@corp.example"}
     assert load(write(tmp_path, '[echo]\nname = ""\n')).echoes == frozenset()
+
+
+SECURE = '[outside.xmpp]\ndns = ["127.0.0.1", "[::1]:5353"]\n'
+
+
+def test_secure_names_count_where_the_contract_and_a_resolver_on_loopback_say_so(tmp_path: Path) -> None:
+    ally = 'domain = "ally.example"\ndane = true\n'
+    config = load(write(tmp_path, SECURE, ally=ally, other='domain = "other.example"\n'))
+    assert config.routes["ally.example"].dane and not config.routes["other.example"].dane
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "why"),
+    [
+        ("", "", "the word of a resolver counts only over loopback"),
+        ('[outside.xmpp]\ndns = ["192.0.2.53"]\n', "", "the word of a resolver counts only over loopback"),
+        ('[outside.xmpp]\ndns = ["127.0.0.1", "192.0.2.53"]\n', "", "the word of a resolver counts only over loopback"),
+        (SECURE, 'route = "192.0.2.10:5269"\n', "has a route, so that DNS is not asked"),
+        (SECURE, 'via = "sip"\n', "dane = true is for XMPP"),
+    ],
+)
+def test_secure_names_that_could_not_count_are_refused(tmp_path: Path, more: str, line: str, why: str) -> None:
+    (found,) = problems(write(tmp_path, more, ally=f'domain = "ally.example"\ndane = true\n{line}'))
+    assert found.startswith("conf.d/ally.toml:2: [[partner]] ally.example ") and why in found

@@ -87,6 +87,26 @@ def befriend(one: Client, other: Client) -> None:
     subscribe(other, one)
 
 
+def reaches(sender: Client, reader: Client) -> bool:
+    """Whether a message arrives (True) or comes back as an error (False)."""
+    mark = reader.mark()
+    name = sender.message(reader.bare, "it is me")
+
+    def back(got: Stanza) -> bool:
+        return got.name == "message" and got["id"] == name and got["type"] == "error"
+
+    def arrived() -> bool:
+        return bool(reader.stanzas(f"message[@id='{name}']/body", after=mark))
+
+    for _ in range(60):
+        if arrived():
+            return True
+        if sender.stanzas(back):
+            return arrived()
+        reader.never(back, 0.2)
+    raise AssertionError(f"{sender.bare} to {reader.bare}: neither arrived nor came back")
+
+
 def of(person: str, kind: str = "presence", **attributes: str) -> Callable[[Stanza], bool]:
     """Matches what comes from a person, any resource; attributes as given, type "" means available."""
 

@@ -14,8 +14,7 @@ from .dns import CAST, Zone
 from .gateway import Gateway
 from .lab import Lab
 from .peer import heard_to_the_end, proven
-from .scene import READY, befriend, configuration, inside_server, inside_trust, of, partner
-from .stanza import Stanza
+from .scene import READY, befriend, configuration, inside_server, inside_trust, of, partner, reaches
 
 pytestmark = pytest.mark.interop
 
@@ -87,26 +86,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield Scene(lab, gateway, alice, dict(zip(domains, users, strict=True)))
 
 
-def _reaches(sender: Client, reader: Client) -> bool:
-    """Whether a message arrives (True) or comes back as an error (False)."""
-    mark = reader.mark()
-    name = sender.message(reader.bare, "it is me")
-
-    def back(got: Stanza) -> bool:
-        return got.name == "message" and got["id"] == name and got["type"] == "error"
-
-    def arrived() -> bool:
-        return bool(reader.stanzas(f"message[@id='{name}']/body", after=mark))
-
-    for _ in range(60):
-        if arrived():
-            return True
-        if sender.stanzas(back):
-            return arrived()
-        reader.never(back, 0.2)
-    raise AssertionError(f"{sender.bare} to {reader.bare}: neither arrived nor came back")
-
-
 _WELCOME = {"pinned.example", "serveronly.example", "dialback.example", "partner.example"}
 
 
@@ -114,7 +93,7 @@ _WELCOME = {"pinned.example", "serveronly.example", "dialback.example", "partner
 def test_proof_is_asked_for_in_both_directions(scene: Scene, domain: str) -> None:
     user, alice = scene.users[domain], scene.alice
     comes, goes = domain in _WELCOME, domain in {*_WELCOME, "strict.example"}  # called, it needs serverAuth only
-    assert (_reaches(user, alice), _reaches(alice, user)) == (comes, goes)
+    assert (reaches(user, alice), reaches(alice, user)) == (comes, goes)
 
 
 def test_presence_crosses_by_dialback(scene: Scene) -> None:
@@ -179,7 +158,7 @@ def test_direct_tls_and_bidirectional_streams(tmp_path: Path) -> None:
         lab.ready()
         alice, bob, carol = lab.online(ALICE, "bob@partner.example", "carol@ally.example")
         for user in (bob, carol):
-            assert _reaches(user, alice) and _reaches(alice, user)
+            assert reaches(user, alice) and reaches(alice, user)
         assert "Next target to try is 127.0.0.101:5270" in ally.log
         taken = "Incoming s2s connection corp.example->{} complete"
         assert taken.format("ally.example") not in ally.log and taken.format("partner.example") in other.log
@@ -200,5 +179,5 @@ def test_inside_by_dialback(tmp_path: Path, kind: str, domain: str, address: int
         alice, carol = lab.online(f"alice@{domain}", "carol@ally.example")
         befriend(alice, carol)
         carol.wait_for(of(alice.bare))
-        assert _reaches(alice, carol) and _reaches(carol, alice)
+        assert reaches(alice, carol) and reaches(carol, alice)
         assert '"mechanism":"dialback"' in gateway.log
