@@ -196,6 +196,11 @@ class Stream:
         """True when both sides have closed or an error has: the connection can be dropped after take_output()."""
         return self._closing and (self._deaf or self._peer_ended)
 
+    @property
+    def ended_by_peer(self) -> bool:
+        """True when the peer has closed its side; the owner closes ours if stanzas are not in safe hands yet."""
+        return self._peer_ended
+
     def expired(self, now: float) -> bool:
         """Says whether the peer has failed to authenticate, or to answer, in time."""
         return self.deadline is not None and now >= self.deadline and not self.finished
@@ -243,7 +248,8 @@ class Stream:
             self._opened(item)
         elif isinstance(item, StreamEnded):
             self._peer_ended = True
-            self.close()
+            if self.heard is None or not self.heard.held:
+                self.close()
             self._deaf = True
             self._events.append(PeerClosed())
         elif item.ns == self.content_ns and item.name in names.STANZAS:

@@ -271,6 +271,11 @@ class ComponentFace:
             self.connection.stream.send_whitespace()
             self.connection.flush()
 
+    @property
+    def talking(self) -> bool:
+        """Says whether the stream has not ended yet."""
+        return self._trying is not None
+
     async def stop(self) -> None:
         """Closes the stream."""
         self._stopping = True

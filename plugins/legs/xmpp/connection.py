@@ -111,6 +111,8 @@ class Connection:
     most_unsafe: int = 256
     """As many of them may wait before nothing more is read."""
     paused: bool = False
+    leaving: bool = False
+    """The stream is to be closed once everything that it brought is in safe hands: our last word counts that too."""
     settled_close: bool = False
     """The peer has closed after we had: it has taken everything (RFC 6120 section 4.4)."""
     ended_at: float | None = None
@@ -139,10 +141,12 @@ class Connection:
             for start in range(0, len(chunk), STEP):
                 for event in self.stream.receive(chunk[start : start + STEP], now):
                     if event.__class__ is Element:
-                        promise = take(self, event)
                         heard = self.heard
                         if heard is not None:
+                            if self.ended_at is not None and event.name == "message":
+                                continue  # it is behind our last word: its sender is told, or sends it again
                             heard.took()
+                        promise = take(self, event)
                         if promise is not None and promise.kept is None:
                             self._hold(promise, heard)
                     else:
@@ -170,6 +174,8 @@ class Connection:
             if answer:
                 self.stream.say_ack(answer)
                 self.owner.outflow.mark(self)
+        if self.leaving and not self.unsafe:
+            self._leave()
         self.resume()
 
     def pause(self) -> None:
@@ -180,7 +186,12 @@ class Connection:
 
     def resume(self) -> None:
         """Reads again, unless stanzas wait for the disk or the peer does not read what it is told."""
-        if self.paused and self.unsafe < max(1, self.most_unsafe // 2) and self.link.buffered < HIGH_WATER:
+        if (
+            self.paused
+            and not self.leaving
+            and self.unsafe < max(1, self.most_unsafe // 2)
+            and self.link.buffered < HIGH_WATER
+        ):
             self.paused = False
             self.link.resume_reading()
 
@@ -191,8 +202,9 @@ class Connection:
 
     @property
     def choked(self) -> bool:
-        """Says whether so much waits on the link that nothing should be added."""
-        return self.link.buffered >= HIGH_WATER
+        """Says whether nothing should be added: much waits on the link, or it closes and the peer may yet confirm."""
+        closing = self.leaving or (self.ended_at is not None and not self.stream.finished)
+        return closing or self.link.buffered >= HIGH_WATER
 
     def start_tls(self, *terms: Any) -> None:
         """Begins TLS; the terms are those of `Link.start_tls`."""
@@ -242,12 +254,25 @@ class Connection:
             self.link.close()
 
     def end(self, error: StreamError | None = None) -> None:
-        """Closes the stream; without an error the peer may finish what it is saying."""
+        """Closes the stream; without an error what it brought is made safe first, and the peer may finish."""
         self.clean = self.clean or error is None
+        if error is None and self.unsafe and self.heard is not None:
+            self.leaving = True
+            self.pause()
+            return
         self.ended_at = self.owner.clock() if self.ended_at is None else self.ended_at
         self.reason = self.reason or (error.condition if error else "closed")
         self.stream.close(error)
         self.flush()
+
+    def _leave(self) -> None:
+        """Closes the stream after the last thing that it brought is safe."""
+        self.leaving = False
+        if self.stream.ended_by_peer:
+            self.stream.close()
+            self.flush()
+        else:
+            self.end()
 
     def _happened(self, event: Event) -> None:
         if isinstance(event, StartTls):
@@ -271,6 +296,7 @@ class Connection:
             self.owner.acknowledged(self, event.count)
         elif isinstance(event, PeerClosed):
             self.settled_close = self.ended_at is not None
+            self.leaving = self.unsafe > 0 and self.heard is not None
             self.clean = True
             self.reason = self.reason or "closed by the peer"
         elif isinstance(event, Failed):

@@ -29,7 +29,9 @@ from plugins.legs.xmpp.trust import InsideTrust
 log = Log("xmpp")
 
 TICK_SECONDS = 2.0
-FAREWELL_SECONDS = 0.3
+FAREWELL_SECONDS = 3.0
+"""How long peers may take to close their sides of the streams, by which they say that they have everything."""
+MOMENT = 0.02
 
 
 def build(surroundings: Surroundings) -> "XmppLeg":
@@ -141,7 +143,7 @@ class XmppLeg:
         return await examine(self.outside, self._surroundings.config.gateway.domains[0], remote)
 
     async def stop(self) -> None:
-        """Stops listening, closes every stream, waits a moment for the last words."""
+        """Stops listening, closes every stream, waits until the peers have closed theirs, or have had time to."""
         if self._tick.running:
             self._tick.stop()
         for listener in self._listeners:
@@ -150,7 +152,9 @@ class XmppLeg:
         self._outflow.release()
         for face in self._faces:
             await face.stop()
-        await deferLater(self._reactor, FAREWELL_SECONDS)
+        until = self._reactor.seconds() + FAREWELL_SECONDS
+        while any(face.talking for face in self._faces) and self._reactor.seconds() < until:
+            await deferLater(self._reactor, MOMENT)
         self._resolvers.stop()
 
     @property

@@ -18,7 +18,7 @@ from gateway.protocols.element import Element
 from gateway.protocols.xmpp.dialback import DialbackSecret
 from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
 from gateway.protocols.xmpp.initiating import InitiatingStream
-from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION, Limits
+from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION
 from gateway.protocols.xmpp.receiving import ReceivingStream
 from gateway.protocols.xmpp.stanzas.queries import write_query
 from gateway.protocols.xmpp.stream import NotAuthenticated
@@ -69,7 +69,7 @@ class ServerFace:
         self._metrics = surroundings.metrics
         self.limits = surroundings.config.limits
         self._bounds = outbox_limits(surroundings.config)
-        self.stanza_limits = _stanza_limits(self.limits.stanza_bytes)
+        self.stanza_limits = evolve(AFTER_AUTHENTICATION, stanza_bytes=self.limits.stanza_bytes)
         self.secret = DialbackSecret(surroundings.secret(f"dialback-{name}"))
         self.connections: set[Connection] = set()
         self.lanes: dict[tuple[str, str], Lane] = {}
@@ -244,7 +244,8 @@ class ServerFace:
         try:
             connection.stream.send(text, count)
         except NotAuthenticated:
-            self._detach(connection)
+            if not connection.choked:  # else the peer may yet confirm what it has
+                self._detach(connection)
             raise LinkClosed from None
         self.outflow.mark(connection)
 
@@ -263,13 +264,8 @@ class ServerFace:
         self._verifier.forget(connection)
         self.tally.ended(connection)
         stream = connection.stream
-        log.info(
-            "link down",
-            side=self.name,
-            domain=stream.local or "",
-            peer=stream.remote or "",
-            detail=GatewayError(connection.reason),
-        )
+        why = GatewayError(connection.reason)
+        log.info("link down", side=self.name, domain=stream.local or "", peer=stream.remote or "", detail=why)
         self._detach(connection)
         for lane in self._lanes_of(connection):
             if not (connection.clean or self.stopping):
@@ -374,6 +370,11 @@ class ServerFace:
                 connection.stream.policy_changed()
                 connection.flush()
 
+    @property
+    def talking(self) -> bool:
+        """Says whether a stream has not ended yet."""
+        return bool(self.connections)
+
     async def stop(self) -> None:
         """Closes every stream, lets the last words out, and gives up after a moment."""
         self.stopping = True
@@ -394,7 +395,3 @@ def _fits(text: str, connection: Connection) -> bool:
     stream = connection.stream
     most = stream.peer_max_bytes if isinstance(stream, InitiatingStream) else None
     return most is None or len(text.encode()) <= most
-
-
-def _stanza_limits(stanza_bytes: int) -> Limits:
-    return evolve(AFTER_AUTHENTICATION, stanza_bytes=stanza_bytes)

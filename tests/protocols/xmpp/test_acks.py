@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.protocols.element import Element
 from gateway.protocols.xmpp.acks import ENABLE, ENABLED, OFFER, REQUEST, AckFault, Heard, Said
-from gateway.protocols.xmpp.events import AckAsked, Acknowledged, Authenticated, Counting, Failed
+from gateway.protocols.xmpp.events import AckAsked, Acknowledged, Authenticated, Counting, Failed, PeerClosed
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.receiving import ReceivingStream
 
@@ -104,9 +104,24 @@ def test_the_last_word_of_a_stream_says_what_is_safe() -> None:
     assert stream.heard is not None
     stream.heard.took()
     stream.heard.took()
+    number = stream.heard.hold()
+    events, said = say(stream, "</stream:stream>")
+    assert (events, said) == ([PeerClosed()], "") and not stream.finished, "its owner waits until all is safe"
+    stream.heard.let_go(number)
+    stream.close()
+    assert stream.take_output().decode() == f"<a {SM} h='2'/></stream:stream>"
+    assert stream.finished
+
+
+def test_a_stream_that_is_closed_from_our_side_says_at_once_what_is_safe() -> None:
+    stream = accepted()
+    say(stream, ENABLE)
+    assert stream.heard is not None
+    stream.heard.took()
+    stream.heard.took()
     stream.heard.hold()
-    _, said = say(stream, "</stream:stream>")
-    assert said == f"<a {SM} h='1'/></stream:stream>"
+    stream.close()
+    assert stream.take_output().decode() == f"<a {SM} h='1'/></stream:stream>"
 
 
 def test_an_answer_waits_for_everything_before_the_request_and_for_nothing_behind_it() -> None:

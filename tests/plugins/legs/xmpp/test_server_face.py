@@ -6,7 +6,8 @@ import pytest
 import pytest_twisted
 from attrs import evolve
 
-from gateway.model.envelope import Problem
+from gateway.model.address import Address
+from gateway.model.envelope import Envelope, Problem, Side, Ticket
 from gateway.model.message import Message
 from gateway.model.presence import Presence
 from gateway.protocols.xmpp.stream_error import StreamError
@@ -225,3 +226,22 @@ async def test_a_long_read_is_worked_off_whole_and_in_order(ends: Ends) -> None:
     assert theirs.house.bodies[1:] == texts
     connection.data_received("".join([*map(one.format, texts), "</stream:stream>", one.format("too late")]).encode())
     assert theirs.house.bodies[1:] == texts * 2 and connection.clean
+
+
+def kept(end: End, number: int) -> Envelope:
+    sender, recipient = Address.parse(f"alice@{end.domain}"), Address.parse(f"bob@{end.other}")
+    content = Message(id=f"k{number}", bodies=(("", f"kept {number}"),))
+    return Envelope(sender, recipient, content, Side.INTERNAL, ticket=Ticket(number, end.face.now()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_peer_has_who_closes_after_us_is_not_said_again(ends: Ends) -> None:
+    ours, theirs = ends
+    ours.message("1")
+    await until(lambda: theirs.house.bodies)
+    ours.face.deliver(kept(ours, 1))
+    ours.lane.connection.end()
+    ours.face.deliver(kept(ours, 2))
+    ours.face.say("alice@corp.example", "bob@partner.example", "")
+    await until(lambda: len(ours.house.confirmed) == 2)
+    assert theirs.house.bodies == ["1", "kept 1", "kept 2"]
