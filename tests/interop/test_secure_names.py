@@ -57,7 +57,9 @@ def _zone(domain: str, record: str) -> list[str]:
 def _contracts(lab: Lab) -> list[str]:
     other = Pki(lab.folder / "other", name="Another CA").ca
     terms: dict[str, dict[str, object]] = {domain: {"dane": True} for domain in _ZONES}
-    terms["loose.example"]["auth"] = ["external", "dialback"]
+    for domain in ("loose.example", "right.example", "authority.example"):
+        # who calls back to ask about a key sees the certificate as well
+        terms[domain]["auth"] = ["external", "dialback"]
     terms["authority.example"]["ca"] = other
     terms["off.example"] = {}
     return [partner(domain, bidi=False, **each) for domain, each in terms.items()]
@@ -92,8 +94,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("domain", list(_ZONES))
 def test_secure_names_vouch_for_a_certificate_and_nothing_else_does(scene: Scene, domain: str) -> None:
-    expected = domain in ("right.example", "authority.example")
-    assert reaches(scene.alice, scene.users[domain]) == expected
+    expected, user = domain in ("right.example", "authority.example"), scene.users[domain]
+    assert (reaches(scene.alice, user), reaches(user, scene.alice)) == (expected, expected)
 
 
 def _row(scene: Scene, domain: str, name: str) -> dict[str, str]:
@@ -137,4 +139,5 @@ def test_a_record_that_changes_takes_the_trust_back(scene: Scene) -> None:
     scene.lab.servers["right.example"].restart()
     (user,) = scene.lab.online(user.bare)
     assert not reaches(alice, user)
-    assert "DANE: no TLSA record" in scene.gateway.log.split('"link down"')[-1]
+    failed = [line for line in scene.gateway.log.splitlines() if '"link failed"' in line and "right.example" in line]
+    assert any("DANE: no TLSA record of xmpp.right.example (3 1 1) fits" in line for line in failed)
