@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
-_STANZAS = "tests/protocols/xmpp/stanzas"
+_GOLDEN = "tests/protocols/test_what_each_level_sees.py"
+_CATEGORIES = ("tests/protocols/msrtc", _GOLDEN)
+_PIDF = ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py", _GOLDEN)
+_STANZAS = ("tests/protocols/xmpp/stanzas", _GOLDEN)
 _RULES = (
     "tests/policy/test_presence_rules.py",
     "tests/properties/test_presence_rules.py",
@@ -52,10 +55,20 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "gateway.policy.verdict": _beside("words", "authorization", "disclosure"),
     "gateway.policy.walls": _beside("walls"),
     "gateway.books.publications": ("tests/books/test_publications.py", "tests/books/test_presence_book.py"),
-    "gateway.protocols.pidf.writing": ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py"),
-    "gateway.protocols.xmpp.stanzas.presences": (_STANZAS,),
-    "gateway.protocols.xmpp.stanzas.card": (_STANZAS,),
-    "gateway.protocols.xmpp.stanzas.published": (_STANZAS,),
-    "gateway.protocols.msrtc.categories": ("tests/protocols/msrtc",),
+    "gateway.protocols.msrtc.calendar": _CATEGORIES,
+    "gateway.protocols.msrtc.categories": _CATEGORIES,
+    "gateway.protocols.msrtc.names": _CATEGORIES,
+    "gateway.protocols.msrtc.states": _CATEGORIES,
+    "gateway.protocols.pidf.names": _PIDF,
+    "gateway.protocols.pidf.timed": _PIDF,
+    "gateway.protocols.pidf.writing": _PIDF,
+    "gateway.protocols.rpid": _PIDF,
+    "gateway.protocols.spoken": (*_PIDF, *_STANZAS),
+    "gateway.protocols.xmpp.stanzas.caps": _STANZAS,
+    "gateway.protocols.xmpp.stanzas.card": _STANZAS,
+    "gateway.protocols.xmpp.stanzas.photos": _STANZAS,
+    "gateway.protocols.xmpp.stanzas.presences": _STANZAS,
+    "gateway.protocols.xmpp.stanzas.published": _STANZAS,
+    "plugins.legs.xmpp.outward": ("tests/plugins/legs/xmpp/test_outward.py",),
 }
 """Each module, and the folders and files of its tests."""

@@ -73,3 +73,12 @@ def test_retention_is_the_longer_of_both_sides_and_not_known_without_groups_it_d
     rules.append(ArchiveRule(retention_days=10, group="sales"))
     assert retention(rules, ALICE, None, PARTNER, 365) is None
     assert retention(rules, "carol@corp.example", SALES, PARTNER, 365) == 10
+
+
+def test_what_is_kept_is_not_critical_unless_somebody_says_so() -> None:
+    assert terms((ArchiveRule(CONTENT),), ALICE, SALES, PARTNER, Side.INTERNAL) == ArchiveTerms(CONTENT, False)
+
+
+def test_retention_is_known_without_groups_where_it_does_not_depend_on_them() -> None:
+    for rule in (ArchiveRule(CONTENT, group="sales"), ArchiveRule(CONTENT, retention_days=30)):
+        assert retention([rule], ALICE, None, PARTNER, 365) == (rule.retention_days or 365)

@@ -73,6 +73,22 @@ def test_messages_pass_a_wall_and_are_known_as_refused() -> None:
         assert told(facts_of("blocked"), message, side).decision is Decision.REFUSE
 
 
+def test_what_says_nothing_does_not_leave_either_way_and_is_refused_as_it_would_be() -> None:
+    verdict = told(facts_of("team", walled=frozenset({Modality.IM})), Message(bodies=()))
+    assert (verdict.decision, verdict.reason, verdict.instead_of) == (Decision.REFUSE, Reason.WALL, None)
+
+
+def test_without_its_bounds_a_contact_has_everything_and_no_ceiling_with_a_name() -> None:
+    named = evolve(PARTNER, ceiling_name="public", ceiling=STANDARD["public"].fields)
+    freed = unbound(facts_of("public", partner=named))
+    assert freed.partner is not None and freed.partner.ceiling_name == ""
+    assert (freed.level.name, freed.level.fields, freed.partner.ceiling) == (
+        "everything",
+        frozenset(Field),
+        frozenset(Field),
+    )
+
+
 @given(any_facts(), documents())
 def test_more_leaves_never_less_and_only_with_a_name(facts: Facts, document: PresenceDocument) -> None:
     envelope = Envelope(ALICE, BOB, Presence(document), Side.INTERNAL)

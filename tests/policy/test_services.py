@@ -45,6 +45,17 @@ def test_while_groups_are_not_known_he_is_in_those_that_are_off() -> None:
     assert not decided((Scope(True, group="council"),), unknown, NOW).value
 
 
+def test_whom_a_value_is_for_is_said_by_the_narrowest_of_what_it_names() -> None:
+    assert (EVERYBODY.whom, PARTNER.whom, COUNCIL.whom) == ("everybody", "partner.example", "group council")
+    assert Scope(True, group="board", partner="partner.example").whom == "group board"
+    assert Scope(True, person="alice@corp.example", group="board").whom == "alice@corp.example"
+
+
+def test_a_value_for_one_person_is_about_nobody_else() -> None:
+    assert Concerned() == Concerned("", frozenset(), frozenset())
+    assert not decided((HER,), Concerned(), NOW).value
+
+
 _SCOPES = st.lists(
     st.builds(
         Scope,
