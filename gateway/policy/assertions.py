@@ -1,7 +1,7 @@
 """What an administrator asserts of a policy, one sentence a line, and how such a file is read."""
 
 import re
-from enum import Enum
+from enum import Enum, auto
 
 from attrs import frozen
 
@@ -21,11 +21,11 @@ _GROUP = re.compile(r"[^@\s/]{1,64}")
 class Mark(Enum):
     """Says whom a `Who` means."""
 
-    ONE = "one"
-    DOMAIN = "domain"
-    BELOW = "below"
+    ONE = auto()
+    DOMAIN = auto()
+    BELOW = auto()
     """Everybody at any domain below one."""
-    ALL = "all"
+    ALL = auto()
 
 
 @frozen
@@ -35,12 +35,6 @@ class Who:
     mark: Mark
     value: str = ""
     group: str = ""
-
-    def __str__(self) -> str:
-        if self.mark is Mark.ONE:
-            return self.value
-        where = {Mark.DOMAIN: f" at {self.value}", Mark.BELOW: f" at *.{self.value}"}.get(self.mark, "")
-        return f"anybody{where}{f' in group {self.group}' if self.group else ''}"
 
 
 @frozen

@@ -1,6 +1,7 @@
 """The presence rules that say what levels give: every contact is shown the fields of his level and no others."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import TypeAlias
 
 from attrs import frozen
@@ -39,7 +40,7 @@ class Period:
 
 def rules_for(standing: Standing, circle: Circle, moments: Sequence[float]) -> Written:
     """Gives the rules by which a server that does what RFC 5025 says shows what the levels give (`moments_of`)."""
-    names = (f"r{number}" for number in range(1, 1_000_000))
+    names = (f"r{number}" for number in count(1))
     rules: list[Rule] = []
     for member in filter(circle.has_anybody, circle.members):
         for who, person in _parts(member, circle, standing, moments):
@@ -102,7 +103,7 @@ def _when(start: float, end: float) -> tuple[Condition, ...]:
 
 def _who(member: Member, circle: Circle) -> Iterator[Condition]:
     """Gives the conditions that hold for a member and for no more specific one."""
-    others = [one for one in circle.members if one != member]
+    others = circle.members
     if member.kind is MemberKind.CONTACT:
         yield Identity((One(Address.parse(member.value)),))
     elif member.kind is MemberKind.DOMAIN:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.model.presence import Field
 from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, Origin
-from gateway.policy.assertions import read_assertions
+from gateway.policy.assertions import Mark, Who, read_assertions
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.domains import Domains
 from gateway.policy.guarantees import Ground, unmet
@@ -200,6 +200,7 @@ def test_never_is_true_of_every_level(
         ("bob@partner.example never sees nothing of anybody", "the opposite"),
         ("nobody never sees note of anybody", "the opposite"),
         ("nobody exchanges words with partner.example", "the kinds are"),
+        ("nobody exchanges im with partner.example", "the kinds are"),
         ("partner.example never sees note of anybody", "expected name@domain, anybody or nobody"),
         ("anybody in group x never sees note of anybody", "expected anybody [at DOMAIN or *.DOMAIN]"),
         ("anybody never sees note of anybody in group", "expected anybody [at DOMAIN] [in group NAME]"),
@@ -211,6 +212,21 @@ def test_what_is_no_sentence_says_what_was_expected(sentence: str, told: str) ->
     assertions, wrong = read_assertions(f"# a comment\n\n{sentence}\n")
     assert assertions == [] and [line for line, _ in wrong] == [3]
     assert told in wrong[0][1]
+
+
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [
+        ("anybody", Who(Mark.ALL, "", "")),
+        ("anybody at Partner.example", Who(Mark.DOMAIN, "partner.example", "")),
+        ("anybody at *.ally.example", Who(Mark.BELOW, "ally.example", "")),
+        ("bob@partner.example", Who(Mark.ONE, "bob@partner.example", "")),
+    ],
+)
+def test_whom_words_mean(words: str, who: Who) -> None:
+    ((found,), _) = read_assertions(f"{words} never sees note of anybody at corp.example in group board")
+    assert found.contact == who == Who(who.mark, who.value)
+    assert found.person == Who(Mark.DOMAIN, "corp.example", "board") and who.group == Who(Mark.ALL).value == ""
 
 
 @pytest.mark.parametrize(
