@@ -27,7 +27,6 @@ from gateway.policy.authorization import Facts, permission
 from gateway.policy.comparison import traffic
 from gateway.policy.observing import unbound
 from gateway.policy.partners import Lock, Modality, Partner, Partners
-from gateway.policy.published_info import PRESENCE_FIELDS
 from gateway.policy.settings import OwnSettings, Rule, refused
 from gateway.policy.verdict import Reason
 from gateway.policy.walls import EVERYBODY, Right, Wall, within
@@ -125,11 +124,8 @@ def _missing(assertion: Assertion, ground: Ground, person: Insider, contact: Add
 def _visible(facts: Facts) -> frozenset[Field]:
     """Gives the fields that can reach the contact in any way."""
     fields, kinds = permission(facts).fields, facts.modalities
-    if Modality.PRESENCE not in kinds and Modality.QUERIES not in kinds:
-        return frozenset()
-    if Field.AVAILABILITY not in fields and Modality.QUERIES not in kinds:
-        return frozenset()
-    return fields if Modality.PRESENCE in kinds or Modality.QUERIES in kinds else fields - PRESENCE_FIELDS
+    told = Modality.PRESENCE in kinds and Field.AVAILABILITY in fields
+    return fields if told or Modality.QUERIES in kinds else frozenset()
 
 
 # -- the most and the least that may come of a policy ----------------------------------------------------------------

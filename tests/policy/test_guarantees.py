@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model.presence import Field
-from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, Origin
+from gateway.policy.access_level import STANDARD, AccessLevel, Assignment, Member, Network, Origin
 from gateway.policy.assertions import Mark, Who, read_assertions
 from gateway.policy.authorization import Facts, permission
 from gateway.policy.domains import Domains
-from gateway.policy.guarantees import Ground, unmet
+from gateway.policy.guarantees import ANYWHERE, Ground, unmet
 from gateway.policy.partners import Discovery, Lock, Modality, Partner, Partners
 from gateway.policy.settings import Feature, Rule
 from gateway.policy.walls import Right, Wall
@@ -186,6 +186,129 @@ def test_never_is_true_of_every_level(
             without_settings = name not in permission(facts).fields
             switched_off = any(rule.subject is name and not rule.on for rule in settings)
             assert without_settings or (switched_off and any(rule.locked for rule in settings if rule.subject is name))
+
+
+OFF = Rule(Field.NOTE, False)
+NOTE_AT_TEAM = "bob@partner.example sees note of {} at team"
+ALICE, DANA = "alice@corp.example", "dana@corp.example"
+
+
+@pytest.mark.parametrize(
+    ("person", "settings", "opened", "seen"),
+    [
+        (ALICE, (OFF,), False, False),
+        (ALICE, (OFF, Rule(Field.NOTE, True, partner="partner.example")), False, True),
+        (ALICE, (Rule(Field.NOTE, False, group="sales"),), False, True),
+        (ALICE, (Rule(Field.NOTE, False, group="sales"),), True, False),
+        (ALICE, (OFF, Rule(Field.NOTE, True, group="sales")), True, False),
+        (DANA, (OFF, Rule(Field.NOTE, True, group="board")), True, True),
+        (DANA, (OFF, Rule(Field.NOTE, True, group="board")), False, True),
+        (ALICE, (OFF, Rule(Field.NOTE, True, group="board")), False, False),
+    ],
+)
+def test_settings_of_groups_count_for_the_worse(
+    person: str, settings: tuple[Rule, ...], opened: bool, seen: bool
+) -> None:
+    told = why(NOTE_AT_TEAM.format(person), ground(settings=settings, open=opened))
+    assert (told is None) is seen
+    assert told is None or told.endswith(": switched-off")
+
+
+def test_what_a_person_switched_off_himself_is_not_seen() -> None:
+    assert "switched-off" in str(why(NOTE_AT_TEAM.format(ALICE), ground(own=lambda person: {Field.NOTE: False})))
+
+
+def test_a_contact_has_the_level_of_his_class_of_network_and_a_stranger_none() -> None:
+    of_class = ground(evolve(PARTNER, network=Network.PUBLIC_CLOUD), entries=given_to("public_cloud", "team"))
+    assert why("bob@partner.example sees note of alice@corp.example", of_class) is None
+    assert str(why("eve@stranger.example sees note of alice@corp.example", of_class)).endswith(": unknown-partner")
+
+
+def test_who_asks_sees_the_rest_even_where_availability_is_withheld_and_who_is_told_does_not() -> None:
+    locked = {"locks": (Lock(Field.AVAILABILITY),)}
+    asked = evolve(PARTNER, modalities=frozenset({Modality.QUERIES}))
+    told = evolve(PARTNER, modalities=frozenset({Modality.PRESENCE}))
+    assert why(MOBILE, ground(asked, **locked)) is not None and why(MOBILE, ground(asked)) is not None
+    assert why(MOBILE, ground(told, **locked)) is None and why(MOBILE, ground(told)) is not None
+
+
+# -- who is known ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"partners": Partners([evolve(PARTNER, people=frozenset({"sales"}))])},
+        {"right": Right(people=frozenset({"sales"}))},
+        {"settings": (Rule(Field.PHONE_MOBILE, False), Rule(Field.PHONE_MOBILE, False, group="x", locked=True))},
+    ],
+    ids=str,
+)
+def test_whoever_may_be_in_a_group_that_anything_names_may_be_admitted_by_it(changes: dict[str, Any]) -> None:
+    assert why(MOBILE, ground(open=True, **changes)) is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"right": Right(people=frozenset({"carol@corp.example"}))},
+        {"partners": Partners([evolve(PARTNER, people=frozenset({"carol@corp.example"}))])},
+    ],
+    ids=str,
+)
+def test_nobody_may_be_somebody_else_who_is_admitted_by_name(changes: dict[str, Any]) -> None:
+    sentence = "bob@partner.example never sees note of {}"
+    assert why(sentence.format(ALICE), ground(open=True, **changes)) is None
+    assert why(sentence.format("carol@corp.example"), ground(open=True, **changes)) is not None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "changes"),
+    [
+        ("bob@partner.example sees note of anybody at team",
+         {"walls": (Wall("carol@corp.example"),)}),
+        ("bob@partner.example sees note of anybody at team",
+         {"settings": (Rule(Field.NOTE, False, person="carol@corp.example", locked=True),)}),
+        ("bob@partner.example sees availability of anybody",
+         {"entries": given_to("bob@partner.example", "blocked", owner="carol@corp.example")}),
+        ("anybody never exchanges messages with partner.example",
+         {"partners": Partners([evolve(PARTNER, people=frozenset({"carol@corp.example"}))])}),
+    ],
+)  # fmt: skip
+def test_whoever_is_named_anywhere_is_one_of_anybody(sentence: str, changes: dict[str, Any]) -> None:
+    assert "carol@corp.example" in str(why(sentence, ground(**changes)))
+
+
+STRICT = given_to("everyone", "public", locked=True)
+
+
+@pytest.mark.parametrize(
+    ("member", "who"),
+    [
+        ("*.cloud.example", "somebody at any-other.cloud.example"),
+        ("cloud.example", "somebody at cloud.example"),
+        ("zoe@cloud.example", "zoe@cloud.example"),
+    ],
+)
+def test_a_domain_that_an_entry_names_is_known(member: str, who: str) -> None:
+    found = Partners([], discovery=Discovery(on=True))
+    looser = given_to(member, "team", locked=True)
+    told = why("anybody never sees note of anybody", ground(partners=found, entries=STRICT + looser))
+    assert str(told).startswith(f"{who} may see note")
+    assert why("anybody never sees note of anybody", ground(partners=found, entries=STRICT)) is None
+
+
+def test_a_star_alone_is_no_domain_and_those_below_one_are_known_by_one() -> None:
+    allowed = Partners([], discovery=Discovery(allow=Domains.of(["*", "*.cloud.example"])))
+    told = str(why("anybody never sees note of anybody", ground(partners=allowed)))
+    assert told.startswith(("somebody at any-other.cloud.example may", "somebody at a domain that is not listed may"))
+    assert ANYWHERE.endswith(".invalid"), "a name that is nobody's (RFC 2606 section 2)"
+
+
+def test_what_ends_after_now_counts_and_now_is_the_beginning_unless_said() -> None:
+    seen = "bob@partner.example sees note of alice@corp.example"
+    assert why(seen, ground(entries=given_to("bob@partner.example", "team", until=0.5))) is None
+    assert why(seen, ground(entries=given_to("bob@partner.example", "team", until=0.5), now=0.5)) is not None
 
 
 # -- sense -----------------------------------------------------------------------------------------------------------
