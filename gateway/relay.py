@@ -150,7 +150,8 @@ class Relay:
         """Delivers what is recorded for good; decides anew when something has changed meanwhile."""
         follows: Promise | None = None
         # What was hidden when it was decided stays hidden, whatever has been allowed since: it may hold no longer.
-        envelope = evolve(envelope, content=content)
+        if content is not envelope.content:
+            envelope = evolve(envelope, content=content)
         if not kept:
             self._unkept(envelope, pair)
         elif pair.facts is facts or self.judge(envelope, pair).content == content:

@@ -15,7 +15,7 @@ from gateway.model.chain import Anchor
 from gateway.model.envelope import Envelope, Side
 from gateway.model.message import Message
 from gateway.model.presence import Presence
-from gateway.model.records import Record, RecordKind, body_of
+from gateway.model.records import Record, RecordKind
 from gateway.policy.archiving import NOTHING, ArchiveRule, ArchiveTerms, Mode, retention, terms
 from gateway.policy.authorization import Facts
 from gateway.policy.partners import Partner
@@ -33,6 +33,8 @@ log = Log("archive")
 MOST_TERMS = 50_000
 """Pairs of addresses of which is remembered what is kept of them."""
 ANCHOR_SECONDS = 3600.0
+APART_SECONDS = 0.02
+"""Seconds between commits while there is much to keep; a message that comes alone does not wait."""
 END_SECONDS = 10.0
 """How often is looked which conversations are over."""
 _DAY = 86_400.0
@@ -112,7 +114,7 @@ class Archive:
         self._shut = False
         self._anchored: tuple[Anchor, float] | None = None
         self._looked_at = 0.0
-        self.journal: Journal[Record, RecordRow] = Journal("archive", store, self, reactor)
+        self.journal: Journal[Record, RecordRow] = Journal("archive", store, self, reactor, APART_SECONDS)
         metrics.archive_up().set(1)
 
     def attach(self, around: Surroundings) -> None:
@@ -195,7 +197,7 @@ class Archive:
         for over in turn.over:
             self._end(over)
         number = self._numbers.get(turn.conversation) or self._begin(turn.conversation, received, verdict, mode, now)
-        body = body_of(message) if mode is Mode.CONTENT else None
+        body = message if mode is Mode.CONTENT else None
         facts = _SENT[side]
         return self._add(Record(now, RecordKind.MESSAGE, facts, conversation=number, body=body))
 
@@ -302,12 +304,7 @@ class Archive:
 
     def chained(self, entries: Sequence[Record], head: Anchor) -> tuple[list[RecordRow], Anchor]:
         """Gives the rows of records that follow a head, and the head after them."""
-        rows: list[RecordRow] = []
-        for record in entries:
-            row = chained(record, head, self.keys)
-            head = Anchor(row[0], row[7])
-            rows.append(row)
-        return rows, head
+        return chained(entries, head, self.keys)
 
     def written(self, entries: Sequence[Record], first: int) -> None:
         """Takes note that records are on the disk."""

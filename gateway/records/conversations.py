@@ -2,11 +2,12 @@
 
 from collections import OrderedDict
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from gateway.model.address import Address
 from gateway.model.envelope import Envelope, Side
 from gateway.model.message import Message
+from gateway.model.sealed import sealed
 
 IDLE_SECONDS = 1800.0
 """Silence after which a conversation is over."""
@@ -35,7 +36,7 @@ class Conversation:
     """Messages by the side from which they came."""
 
 
-@frozen
+@sealed
 class Turn:
     """Is one message in its conversation, and the conversations that are over because of it."""
 

@@ -83,6 +83,9 @@ class Journal(Generic[_Entry, _Row]):
     _volume: Volume[_Row]
     _author: Author[_Entry, _Row]
     _reactor: Any
+    _apart: float = 0.0
+    """Seconds from the beginning of one commit to that of the next at least: each costs as much as several entries."""
+    _sent_at: float = field(init=False, default=0.0)
     _head: Anchor = field(init=False)
     _batches: deque[_Batch[_Entry]] = field(init=False, factory=deque)
     _waiting: int = field(init=False, default=0)
@@ -166,7 +169,7 @@ class Journal(Generic[_Entry, _Row]):
 
     def _call(self) -> None:
         self._called = True
-        self._reactor.callLater(0, self._flush)
+        self._reactor.callLater(max(0.0, self._sent_at + self._apart - self._reactor.seconds()), self._flush)
 
     def _flush(self) -> None:
         """Sends the next batch to the disk: all that came in since the last one."""
@@ -174,7 +177,7 @@ class Journal(Generic[_Entry, _Row]):
         if self._flight is not None or not self._batches or self._problem is not None:
             return
         batch = self._flight = self._batches.popleft()
-        batch.sent_at = self._reactor.seconds()
+        batch.sent_at = self._sent_at = self._reactor.seconds()
         try:
             rows, head = self._author.chained(batch.entries, self._head)
         except Exception:  # noqa: BLE001 what cannot be written down is not recorded, whatever the reason

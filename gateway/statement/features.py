@@ -203,7 +203,13 @@ FEATURES: tuple[Described, ...] = (
         "archive",
         _archive,
         ("archive",),
-        ("archive_schema.record", "archive_schema.hold", "archive_schema.start"),
+        (
+            "archive_schema.record",
+            "archive_schema.hold",
+            "archive_schema.start",
+            "archive_schema.spoken",
+            "archive_schema.listed",
+        ),
         (
             "gateway.records.archive",
             "gateway.records.archive_files",

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from gateway.config import Config
 from gateway.errors import StoreError
 from gateway.model.chain import Anchor, canonical, digest, link, seal
-from gateway.model.records import FORM, Record, body_digest, message_entry
+from gateway.model.records import FORM, Record, body_digest, body_text, message_entry
 from gateway.store import postgresql
 from gateway.store.database import Database, Reactor, Statement
 from gateway.store.sealing import Keys
@@ -26,7 +26,22 @@ FILE = "archive.db"
 """The name of the archive in the state folder."""
 STEP = 10_000
 """Records that one erasure or removal concerns at most."""
-_INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO record VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_AT_ONCE = (64, 16, 4, 1)
+"""Rows that one statement adds: each statement gives up the interpreter's lock and waits to get it back."""
+_SALT, _CHANCE = 16, 44
+"""Random bytes of a salt, and of a record: two salts and a nonce."""
+LISTED = 5_000
+"""Records that are looked through one by one for those of a conversation; beyond that they are listed."""
+_LIST: tuple[Statement, ...] = (
+    (
+        "INSERT INTO spoken SELECT conversation, seq FROM record"
+        " WHERE seq > (SELECT seq FROM listed) AND conversation IS NOT NULL ORDER BY conversation, seq",
+        (),
+    ),
+    ("UPDATE listed SET seq = (SELECT max(seq) FROM record)", ()),
+)
 _HEAD = "SELECT seq, link FROM record ORDER BY seq DESC LIMIT 1"
 PASSED = tuple({"direction": direction, "outcome": "sent"} for direction in ("out", "in"))
 """What is said of a message that has passed; two objects only, so that they are found at once."""
@@ -100,9 +115,11 @@ class ArchiveStore:
     place: Place
     _reactor: Reactor
     _database: Opened = field(init=False)
+    _unlisted: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._database = self.place.open(self._reactor)
+        ((self._unlisted,),) = self._database.read("SELECT count(*) FROM record WHERE seq > (SELECT seq FROM listed)")
 
     def head(self) -> Anchor:
         """Gives the newest record's number and link."""
@@ -111,12 +128,17 @@ class ArchiveStore:
 
     def newest_conversation(self) -> int:
         """Gives the largest number of a conversation, or 0."""
-        ((number,),) = self._database.read("SELECT max(conversation) FROM record WHERE conversation IS NOT NULL")
+        ((number,),) = self._database.read("SELECT max(conversation) FROM turn")
         return int(number or 0)
 
     def append(self, rows: Iterable[RecordRow], changes: Sequence[Statement] = ()) -> "Deferred[None]":
         """Carries out changes and adds records, all or none; the Deferred fires when they are on the disk."""
-        return self._database.write_all((*changes, *((_INSERT, row) for row in rows)))
+        added = list(rows)
+        self._unlisted += len(added)
+        follows: tuple[Statement, ...] = ()
+        if self._unlisted >= LISTED:
+            self._unlisted, follows = 0, _LIST
+        return self._database.write_all((*changes, *adding(added), *follows))
 
     def write(self, statements: Iterable[Statement]) -> "Deferred[None]":
         """Carries out statements, all or none."""
@@ -131,33 +153,55 @@ class ArchiveStore:
         return self._database.close()
 
 
-def chained(record: Record, head: Anchor, keys: Keys) -> RecordRow:
-    """Gives the row of a record that follows a head: its text is sealed for this place."""
-    seq = head.seq + 1
-    salt = sealed_two = body = ""
+def adding(rows: Sequence[RecordRow]) -> Iterator[Statement]:
+    """Gives the statements that add rows, as few as can be."""
+    first = 0
+    for size in _AT_ONCE:
+        sql = _INSERT + ", ".join([_ROW] * size)
+        while len(rows) - first >= size:
+            yield sql, [value for row in rows[first : first + size] for value in row]
+            first += size
+
+
+def chained(records: Sequence[Record], head: Anchor, keys: Keys) -> tuple[list[RecordRow], Anchor]:
+    """Gives the rows of records that follow a head, and the head after them: each text is sealed for its place."""
+    chance = os.urandom(_CHANCE * len(records))
+    seq, its_link, rows = head.seq, head.link, list[RecordRow]()
+    for number, record in enumerate(records):
+        seq += 1
+        row = _chained(record, seq, its_link, keys, chance[number * _CHANCE : (number + 1) * _CHANCE])
+        its_link = row[7]
+        rows.append(row)
+    return rows, Anchor(seq, its_link)
+
+
+def _chained(record: Record, seq: int, before: str, keys: Keys, chance: bytes) -> RecordRow:
+    sealed_two = body = ""
+    salt: str | None = None
     key: str | None = None
     sealed: bytes | None = None
     if record.about or record.to:
-        salt = os.urandom(16).hex()
+        salt = chance[:_SALT].hex()
         sealed_two = seal(salt, record.about, record.to)
     if record.body is not None:
-        text = canonical({**record.body, "salt": os.urandom(16).hex()})
+        text = body_text(record.body, chance[_SALT : 2 * _SALT].hex())
         body = body_digest(text)
-        key, sealed = keys.newest, keys.seal(text.encode("ascii"), place_of(seq))
+        key, sealed = keys.newest, keys.seal(text.encode("ascii"), place_of(seq), chance[2 * _SALT :])
     at = round(record.at * 1000)
     if (record.facts is PASSED[0] or record.facts is PASSED[1]) and record.conversation is not None:
         written = message_entry(seq, at, record.conversation, record.facts["direction"], body)
     else:
         written = canonical(record.entry(seq, sealed_two, body))
+    about, to = (record.about, record.to) if salt else (None, None)
     return (
         seq,
         at,
         record.conversation,
-        record.about if salt else None,
-        record.to if salt else None,
-        salt or None,
+        about,
+        to,
+        salt,
         written,
-        link(head.link, digest(written)),
+        link(before, digest(written)),
         key,
         sealed,
     )
@@ -173,7 +217,9 @@ def place_of(seq: int) -> bytes:
 
 def removal(through: Anchor) -> tuple[Statement, ...]:
     """Gives the statements that remove all records up to one."""
+    of = "SELECT conversation FROM record WHERE seq <= ? AND conversation IS NOT NULL"
     return (
+        (f"DELETE FROM spoken WHERE seq <= ? AND conversation IN ({of})", (through.seq, through.seq)),  # noqa: S608 no value in it
         ("DELETE FROM record WHERE seq <= ?", (through.seq,)),
         ("UPDATE start SET seq = ?, link = ?", (through.seq, through.link)),
     )
@@ -247,7 +293,8 @@ _OF_PARTY = f"""
     UNION SELECT seq, conversation FROM record WHERE contact = ? AND {_FULL}
 """
 _NAMES = "SELECT about, contact FROM record WHERE seq = ?"
-_OF_CONVERSATION = f"SELECT seq FROM record WHERE conversation = ? AND {_FULL}"
+_IN = "seq IN (SELECT seq FROM turn WHERE conversation = ?)"
+_OF_CONVERSATION = f"SELECT seq FROM record WHERE {_IN} AND {_FULL}"
 
 
 def naming(rows: Rows, party: str) -> Due:
@@ -301,7 +348,7 @@ def _over(rows: Rows, conversation: int | None, moment: float) -> bool:
     """Says whether nothing was said in a conversation since a moment."""
     if conversation is None:
         return True
-    ((at,),) = list(rows("SELECT max(at) FROM record WHERE conversation = ?", (conversation,)))
+    ((at,),) = list(rows(f"SELECT max(at) FROM record WHERE {_IN}", (conversation,)))
     return bool(at < moment * 1000)
 
 

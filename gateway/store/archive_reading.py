@@ -42,7 +42,7 @@ class ArchiveSearch:
             terms.append("r.at < ?")
             values.append(round(self.until * 1000))
         if self.conversation:
-            terms.append("r.conversation = ?")
+            terms.append("r.seq IN (SELECT seq FROM turn WHERE conversation = ?)")
             values.append(self.conversation)
         if self.kind:
             terms.append("r.entry LIKE ?")
@@ -52,7 +52,7 @@ class ArchiveSearch:
         named, names = self._parties()
         if named:
             of = f"SELECT n.conversation FROM record n WHERE n.conversation IS NOT NULL AND {named.replace('r.', 'n.')}"  # noqa: S608
-            terms.append(f"(({named}) OR r.conversation IN ({of}))")
+            terms.append(f"(({named}) OR r.seq IN (SELECT seq FROM turn WHERE conversation IN ({of})))")
             values += [*names, *names]
         return " AND ".join(terms), values
 

@@ -48,9 +48,9 @@ class Keys:
         """Gives the names of all keys."""
         return frozenset(self._by_name)
 
-    def seal(self, text: bytes, place: bytes) -> bytes:
-        """Seals a text with the newest key; it opens at this place only."""
-        nonce = os.urandom(_NONCE)
+    def seal(self, text: bytes, place: bytes, nonce: bytes = b"") -> bytes:
+        """Seals a text with the newest key; it opens at this place only. A nonce is 12 fresh random bytes."""
+        nonce = nonce or os.urandom(_NONCE)
         return nonce + self._by_name[self.newest].encrypt(nonce, text, place)
 
     def open(self, name: str, sealed: bytes, place: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """What the archive costs per message: the house in one process, without one, and with texts kept critically.
 
 `python -m tests.bench.archive [messages] [rate]`; CPU is of the whole process, the thread that writes included. At a
-rate the cost of everything but the house (sockets, TLS) is not in it: `tests.bench.hop` gives that.
+rate the cost of everything but the house (sockets, TLS) is not in it: `tests.bench.archive_hop` measures the whole gateway.
 """
 
 import base64
@@ -30,8 +30,6 @@ CONTACTS = 500
 CHUNK = 20
 """Messages that one turn of the reactor brings, as one read of a busy link does."""
 TEXT = "The meeting is at three, in the room above the hall. " * 4
-HOP_US = {"saturation": 19.5, "2,000/s": 123.0}
-"""What a message costs on its whole way over XMPP without an archive, by tests/bench/README.md."""
 
 
 async def run(messages: int, archive: Archive | None, rate: float = 0.0) -> tuple[float, float, float]:
@@ -77,7 +75,7 @@ def opened(place: Place) -> Archive:
 
 
 async def main(messages: int, rate: float, address: str) -> None:
-    """Prints the cost, and what it is beside a message's whole way."""
+    """Prints the cost."""
     without, _, _ = await run(messages, None)
     with TemporaryDirectory() as folder:
         archive = opened(Place(Path(folder) / "archive.db", address))
@@ -97,7 +95,6 @@ async def main(messages: int, rate: float, address: str) -> None:
         f"at {rate:,.0f}/s:         {messages / lasted:,.0f} messages a second, {at_rate:.1f} us CPU each,"
         f" longest turn {longest * 1e3:.0f} ms",
     ]
-    told += [f"of a message's whole way at {name} ({whole:g} us): {cost / whole:.0%}" for name, whole in HOP_US.items()]
     sys.stdout.write("\n".join(told) + "\n")
 
 

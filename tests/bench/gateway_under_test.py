@@ -66,6 +66,8 @@ class GatewayUnderTest:
 
     idle_partners: int = 0
     name: str = "gateway"
+    extra: str = ""
+    """Further tables of its configuration."""
     process: "subprocess.Popen[bytes] | None" = None
     streams: GatewayStreams | None = field(default=None, repr=False)
 
@@ -104,6 +106,7 @@ class GatewayUnderTest:
         pki, most = room.authority.directory, max(self.idle_partners, IDLE_STREAMS_AT_MOST) + 100
         text = CONFIG.format(home=home, pki=pki, around=NEIGHBOURHOOD, idle_streams=most)
         text += "".join(IDLE_PARTNER.format(number=number) for number in range(self.idle_partners))
+        text += self.extra
         (home / "gateway.toml").write_text(text)
 
     def _await(self, socket: Path, out: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import pytest_twisted
 from attrs import define, evolve
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -18,7 +20,7 @@ from gateway.metrics import Metrics
 from gateway.model.chain import Anchor, canonical
 from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.message import ChatState, EncryptedPayload, Message, MessageKind
-from gateway.model.records import Record, RecordKind, verify_records
+from gateway.model.records import Record, RecordKind, body_text, verify_records
 from gateway.policy.archiving import ArchiveRule, Mode
 from gateway.policy.verdict import Decision, Reason, Verdict
 from gateway.records.archive import Archive, ArchiveRules, Surroundings
@@ -145,14 +147,47 @@ async def test_activity_has_no_texts_and_nothing_made_from_them(keep: Keep) -> N
     }
 
 
-@pytest.mark.parametrize("body", [None, {"bodies": [("", CANARY)]}])
+@pytest.mark.parametrize("body", [None, Message(MessageKind.CHAT, bodies=(("", CANARY),))])
 @pytest.mark.parametrize("facts", PASSED)
 def test_what_most_records_are_is_written_quickly_and_alike(facts: Any, body: Any) -> None:
     record = Record(1.0005, RecordKind.MESSAGE, facts, conversation=7, body=body)
-    made = chained(record, Anchor(41, "0" * 64), Keys.parse(KEY))
+    (made,), _ = chained([record], Anchor(41, "0" * 64), Keys.parse(KEY))
     entry = json.loads(made[6])
     assert made[6] == canonical(record.entry(42, "", entry.get("body", "")))
     assert bool(entry.get("body")) is (body is not None)
+
+
+_WORDS = st.text(max_size=20)
+_TEXTS = st.lists(st.tuples(_WORDS, _WORDS), max_size=3).map(tuple)
+
+
+@given(
+    st.builds(
+        Message,
+        st.sampled_from(MessageKind),
+        _WORDS,
+        _TEXTS,
+        _TEXTS,
+        _WORDS,
+        replaces=_WORDS,
+        delayed_since=st.none() | st.floats(1, 2e9),
+        encrypted=st.lists(st.builds(EncryptedPayload, _WORDS, _WORDS), max_size=2).map(tuple),
+        notice=st.booleans(),
+    )
+)
+def test_what_was_said_is_written_quickly_and_in_the_one_form_that_is_hashed(message: Message) -> None:
+    told = {
+        "kind": message.kind.value,
+        "id": message.id,
+        "bodies": message.bodies,
+        "subjects": message.subjects,
+        "thread": message.thread,
+        "replaces": message.replaces,
+        "notice": message.notice,
+        "delayed_since": message.delayed_since,
+        "encrypted": [(each.scheme, each.form) for each in message.encrypted],
+    }
+    assert body_text(message, "5a17") == canonical({**{k: v for k, v in told.items() if v}, "salt": "5a17"})
 
 
 @pytest_twisted.ensureDeferred
