@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import pwd
+import resource
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from gateway.log import Log
 log = Log("daemon")
 
 ROOT = "root"
+_SET_DUMPABLE = 4
 _SET_KEEP_CAPABILITIES = 8
 _SET_NO_NEW_PRIVILEGES = 38
 _CAPABILITIES_3 = 0x20080522
@@ -65,7 +67,8 @@ def give_up(config: Config) -> None:
     """Becomes the configured user when started as root, for good; raises GatewayError when that is not possible.
 
     What can listen below 1024 is kept until `lock`, if a port there is configured. Somebody else's account stays as it
-    is; in any case nothing that is executed can gain more, and what is written is for the user alone.
+    is; in any case nothing that is executed can gain more, what is written is for the user alone, and the memory, in
+    which texts and keys stand, is written to no core file and shown to no other process of the user.
     """
     os.umask(0o077)
     user = config.gateway.user
@@ -74,6 +77,7 @@ def give_up(config: Config) -> None:
     elif os.geteuid() == 0:
         _become(user, config)
     _control(_SET_NO_NEW_PRIVILEGES, 1)
+    _keep_memory()
     check_state(config.gateway.state)
 
 
@@ -90,6 +94,12 @@ def _become(user: str, config: Config) -> None:
     os.setresuid(account.uid, account.uid, account.uid)
     _limit(_BIND_LOW_PORTS if keeps else 0)
     log.info("root given up", uid=account.uid)
+
+
+def _keep_memory() -> None:
+    """Forbids core files. The kernel forgets the second word when the account changes, so this comes after that."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _control(_SET_DUMPABLE, 0)  # the limit does not bind a program that takes cores by /proc/sys/kernel/core_pattern
 
 
 def lock() -> None:

@@ -13,7 +13,7 @@ from gateway.privileges import Account, check_state
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give it up")
 TOLD = """
-import json, os, socket, sys
+import ctypes, json, os, resource, socket, sys
 from types import SimpleNamespace
 from pathlib import Path
 from gateway.privileges import give_up, lock
@@ -42,6 +42,8 @@ try:
     told["back"] = True
 except OSError:
     told["back"] = False
+told["core"] = [*resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)]
+told["fds"] = len(os.listdir("/proc/self/fd")) > 3
 made = Path(sys.argv[1]) / "made"
 made.write_text("")
 told["mode"] = oct(made.stat().st_mode & 0o777)
@@ -73,6 +75,14 @@ def test_root_is_given_up_for_good_with_its_groups(state: Path) -> None:
     assert (found["CapEff"], found["CapPrm"]) == ("0" * 16, "0" * 16)
     assert (found["NoNewPrivs"], found["back"], found["mode"]) == ("1", False, "0o600")
     assert state.stat().st_uid == nobody.uid and state.stat().st_mode & 0o777 == 0o700
+
+
+@needs_root
+@pytest.mark.parametrize("user", ["nobody", "root"])
+def test_memory_is_written_to_no_core_file(state: Path, user: str) -> None:
+    found = json.loads(told(state, user, 5269).stdout)
+    assert found["core"] == [0, 0, 0], "limits and PR_GET_DUMPABLE"
+    assert found["fds"], "its own descriptors it can still count, for a metric does"
 
 
 @needs_root

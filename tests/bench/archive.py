@@ -1,7 +1,7 @@
 """What the archive costs per message: the house in one process, without one, and with texts kept critically.
 
-`python -m tests.bench.archive [messages] [rate]`; CPU is of the whole process, the thread that writes included. At a
-rate the cost of everything but the house (sockets, TLS) is not in it: `tests.bench.archive_hop` measures the whole gateway.
+`python -m tests.bench.archive [messages] [rate]`; CPU is of the whole process, the thread that writes included. What
+sockets and TLS cost is not in it: `tests.bench.archive_hop` measures the whole gateway.
 """
 
 import base64
