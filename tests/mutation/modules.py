@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-_GOLDEN = "tests/protocols/test_what_each_level_sees.py"
-_CATEGORIES = ("tests/protocols/msrtc", _GOLDEN)
-_PIDF = ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py", _GOLDEN)
-_STANZAS = ("tests/protocols/xmpp/stanzas", _GOLDEN)
+_GOLDEN = ("tests/protocols/test_written_out.py", "tests/protocols/test_what_each_level_sees.py")
+_CATEGORIES = ("tests/protocols/msrtc", *_GOLDEN)
+_PIDF = ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py", *_GOLDEN)
+_STANZAS = ("tests/protocols/xmpp/stanzas", *_GOLDEN)
 _RULES = (
     "tests/policy/test_presence_rules.py",
     "tests/properties/test_presence_rules.py",
