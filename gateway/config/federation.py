@@ -160,6 +160,13 @@ class Partnership:
             "a validating resolver on loopback."
         ),
     )
+    posh: bool = field(
+        default=False,
+        metadata=says(
+            "Whether a certificate counts that its web server names "
+            "(https://DOMAIN/.well-known/posh/xmpp-server.json), where no authority vouches for it."
+        ),
+    )
     sessions: bool = field(
         default=False,
         metadata=says("With SIP: whether messages go in sessions (INVITE), as Office Communicator and Lync want."),

@@ -50,6 +50,7 @@ class PartnerRoute:
     """Which addresses found in DNS are dialled; a static route always is."""
     server_only_certificates: bool = True
     dane: bool = False
+    posh: bool = False
     bidi: bool = True
     sessions: bool = False
     literal_errors: bool = False
@@ -215,6 +216,10 @@ class PartnerBuilder:
             placed.refuse("ca", f'{title} ca = "none" needs pins')
         if section.dane:
             self._check_dane(placed, title)
+        if section.posh and section.via != "xmpp":
+            placed.refuse("posh", f"{title} posh = true is for XMPP")
+        elif section.posh and section.ca is not None and section.ca.nobody:
+            placed.refuse("posh", f'{title} posh = true needs authorities for its web server, not ca = "none"')
         if section.ceiling is not None and section.ceiling_fields is not None:
             placed.refuse("ceiling_fields", f"{title} has both ceiling and ceiling_fields: choose one")
 
@@ -268,6 +273,7 @@ def _route(section: Partnership, believed: Trust) -> PartnerRoute:
         addresses=section.addresses,
         server_only_certificates=section.server_only_certificates,
         dane=section.dane,
+        posh=section.posh,
         bidi=section.bidi,
         sessions=section.sessions,
         literal_errors=section.literal_errors,

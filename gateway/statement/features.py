@@ -253,6 +253,7 @@ NOTHING: dict[str, str] = {
     "gateway.store.reading": "reads only",
     "gateway.taps": "hands to the taps what they record",
     "gateway.transport.authority": "keeps keys and certificates of its own",
+    "gateway.transport.posh": "asks partners' web servers for the fingerprints of their certificates",
     "gateway.transport.web_fetch": "asks for what other modules name",
     "plugins.skeleton": "is an example that nothing loads",
 }

@@ -67,6 +67,7 @@ class PeerCertificate:
     uri_names: tuple[str, ...] = ()
     spki_sha256: str = ""
     fingerprint_sha256: str = ""
+    fingerprint_sha512: str = ""
     not_after: float = 0.0
     chain_errors: frozenset[int] = frozenset()
     has_client_eku: bool | None = None
@@ -94,7 +95,7 @@ class PeerCertificate:
 
 @frozen
 class Proof:
-    """How a certificate proved a domain: by a chain ("pkix"), a pin ("pin") or secure DNS ("dane"); which name fits."""
+    """How a certificate proved a domain: by a chain ("pkix"), "pin", "dane" or "posh"; and by which form of name."""
 
     how: str
     name_form: str
@@ -127,7 +128,8 @@ def read_certificate(
         xmpp_addrs=_other_names(names, XMPP_ADDR, UTF8_STRING),
         uri_names=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)),
         spki_sha256=hashlib.sha256(spki).hexdigest(),
-        fingerprint_sha256=hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest(),
+        fingerprint_sha256=hashlib.sha256(der := certificate.public_bytes(Encoding.DER)).hexdigest(),
+        fingerprint_sha512=hashlib.sha512(der).hexdigest(),
         not_after=certificate.not_valid_after_utc.timestamp(),
         chain_errors=frozenset(errors),
         has_client_eku=_has_usage(certificate, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH),

@@ -183,3 +183,12 @@ def test_secure_names_count_where_the_contract_and_a_resolver_on_loopback_say_so
 def test_secure_names_that_could_not_count_are_refused(tmp_path: Path, more: str, line: str, why: str) -> None:
     (found,) = problems(write(tmp_path, more, ally=f'domain = "ally.example"\ndane = true\n{line}'))
     assert found.startswith("conf.d/ally.toml:2: [[partner]] ally.example ") and why in found
+
+
+def test_a_web_server_may_vouch_where_somebody_vouches_for_it(tmp_path: Path) -> None:
+    config = load(write(tmp_path, ally='domain = "ally.example"\nposh = true\n', other='domain = "other.example"\n'))
+    assert config.routes["ally.example"].posh and not config.routes["other.example"].posh
+    pin = f'pins = ["sha256:{"0" * 64}"]\n'
+    for line, why in (('via = "sip"\n', "posh = true is for XMPP"), (f'ca = "none"\n{pin}', "needs authorities")):
+        (found,) = problems(write(tmp_path, ally=f'domain = "ally.example"\nposh = true\n{line}'))
+        assert found.startswith("conf.d/ally.toml:2: [[partner]] ally.example ") and why in found

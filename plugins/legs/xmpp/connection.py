@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import define, field
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 
 from gateway.interfaces import Promise
@@ -210,6 +211,20 @@ class Connection:
         """Begins TLS; the terms are those of `Link.start_tls`."""
         self.securing = True
         self.link.start_tls(*terms)
+
+    def start_tls_when(self, asked: Deferred[None] | None, tls_context: SSL.Context) -> None:
+        """Begins TLS as the side that was called, at once or when something is known; nothing is read until then."""
+        if asked is None:
+            self.start_tls(tls_context, True)
+            return
+        self.link.pause_reading()
+
+        def known(_: None) -> None:
+            if self.ended_at is None and not self.ready.called:
+                self.link.resume_reading()
+                self.start_tls(tls_context, True)
+
+        asked.addCallback(known)
 
     def tls_established(self, certificate: PeerCertificate | None) -> None:
         """Goes on inside TLS."""

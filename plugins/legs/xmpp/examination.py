@@ -90,8 +90,15 @@ def _certificate_rows(face: ServerFace, connection: Connection, remote: str) -> 
 
 def _trusted(proof: Proof) -> str:
     """Says in words what makes the certificate count."""
-    words = {"pkix": "trusted by its authority", "pin": "trusted by the pinned key", "dane": "trusted by DANE: "}
-    return words[proof.how] + (proof.name_form if proof.how == "dane" else f", {proof.name_form} fits")
+    words = {
+        "pkix": "trusted by its authority",
+        "pin": "trusted by the pinned key",
+        "dane": "trusted by DANE: ",
+        "posh": "trusted by POSH: its web server names it",
+    }
+    if proof.how in ("dane", "posh"):
+        return words[proof.how] + proof.name_form
+    return f"{words[proof.how]}, {proof.name_form} fits"
 
 
 async def _ping(face: ServerFace, local: str, remote: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from attrs import evolve
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred
 
 from gateway.config import Addresses, Auth, Config, Endpoint, InsideAuth, InsideServer
 from gateway.errors import AddressError
@@ -13,6 +14,7 @@ from gateway.model.address import ascii_domain, normal_domain
 from gateway.protocols.xmpp.events import StreamTerms
 from gateway.transport.certificate import PeerCertificate, Proof
 from gateway.transport.places import named_target
+from gateway.transport.posh import PoshBook, Source
 from gateway.transport.resolver import Resolver, Target, public_only
 from plugins.legs.xmpp.trust import InsideTrust, OutsideTrust, route_of
 
@@ -39,6 +41,9 @@ class SideHost(Protocol):
 
     def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
         """Gives the way in which a certificate proves a domain, or None."""
+
+    def learning(self, remote: str | None) -> Deferred[None] | None:
+        """Gives what fires when a domain has been asked what certificates it has, or None: there is nothing to ask."""
 
     def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
         """Says whether a certificate's key is another than the contract pins."""
@@ -71,9 +76,12 @@ class _Names:
 class OutsideHost(_Names):
     """Speaks for our own domains towards partners."""
 
-    def __init__(self, config: Config, resolver: Callable[[bool, bool], Resolver], now: Callable[[], float]) -> None:
+    def __init__(
+        self, config: Config, resolver: Callable[[bool, bool], Resolver], now: Callable[[], float], posh: PoshBook
+    ) -> None:
         self._config = config
         self._resolver = resolver
+        self._posh = posh
         self._now = now
         self.trust = OutsideTrust(config, now)
         self._domains = frozenset(str(domain) for domain in config.gateway.domains)
@@ -97,7 +105,15 @@ class OutsideHost(_Names):
 
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says in a sentence what a certificate lacks."""
-        return self.trust.why_not(certificate, remote)
+        text, route = self.trust.why_not(certificate, remote), route_of(self._config, remote)
+        return f"{text} {self._posh.why_not(ascii_domain(remote))}" if route is not None and route.posh else text
+
+    def learning(self, remote: str | None) -> Deferred[None] | None:
+        """Gives what fires when a partner with POSH has been asked, or None: it is known, or counts for nothing."""
+        route = route_of(self._config, remote) if remote else None
+        if remote is None or route is None or not route.posh:
+            return None
+        return self._posh.learning(ascii_domain(remote), Source(route.addresses is Addresses.ANY, route.ca.file))
 
     def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
         """Says whether the partner's contract pins other keys."""
@@ -125,7 +141,14 @@ class OutsideHost(_Names):
 
     def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
         """Gives the way in which a certificate proves a partner's domain under its contract, or None."""
-        return self.trust.proof(certificate, remote)
+        found = self.trust.proof(certificate, remote)
+        if found is not None or not self.trust.may_be_named(certificate, remote):
+            return found
+        # over TLS from the first byte nobody has said who he is before: he is known when he tries again
+        self.learning(remote)
+        if not self._posh.vouches(ascii_domain(remote), certificate):
+            return None
+        return Proof("posh", "", certificate.fingerprint_sha256, certificate.not_after)
 
     def partner(self, local: str, remote: str) -> str:
         """Gives the name of the partner that a pair of domains concerns."""
@@ -133,7 +156,10 @@ class OutsideHost(_Names):
         return found.name if found else ""
 
     async def targets(self, local: str, remote: str) -> list[Target]:
-        """Gives the static route of a partner, or what DNS says."""
+        """Gives the static route of a partner, or what DNS says; asks it first what certificates it has."""
+        asked = self.learning(remote)
+        if asked is not None:
+            await asked
         route = route_of(self._config, remote)
         if route is not None and route.route is not None:
             return await named_target(route.route.host, route.route.port, route.direct_tls)
@@ -188,6 +214,10 @@ class InsideHost(_Names):
     def proof(self, certificate: PeerCertificate, remote: str) -> Proof | None:
         """Gives the way in which a certificate proves that the caller is our own server, or None."""
         return self._trust.proof(certificate, remote)
+
+    def learning(self, remote: str | None) -> Deferred[None] | None:
+        """Our own server is not asked."""
+        return None
 
     def mispinned(self, certificate: PeerCertificate, remote: str) -> bool:
         """Says whether the pins of our own server are for other keys."""

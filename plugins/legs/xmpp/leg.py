@@ -15,7 +15,8 @@ from gateway.protocols.xmpp.stanzas.queries import question_of
 from gateway.transport.authority import CertificateAuthority
 from gateway.transport.listener import Listener
 from gateway.transport.places import Resolvers
-from gateway.transport.resolver import XMPP
+from gateway.transport.posh import PoshBook
+from gateway.transport.resolver import XMPP, Target
 from plugins.legs.xmpp.component_face import ComponentFace
 from plugins.legs.xmpp.dialect import InsideDialect, OutsideDialect
 from plugins.legs.xmpp.examination import examine
@@ -57,7 +58,7 @@ class XmppLeg:
         self._tick = LoopingCall(self._look_after)
         self._tick.clock = self._reactor
         house, now, metrics = surroundings.house, surroundings.now, surroundings.metrics
-        self._outside_host = OutsideHost(config, self._resolvers.of, now)
+        self._outside_host = OutsideHost(config, self._resolvers.of, now, PoshBook(self._reactor, self._locate))
         self._outside_dialect = outside = OutsideDialect(house, now, self._say_outside, metrics)
         self.outside = ServerFace("outside", house, self._outside_host, outside, surroundings, self._outflow)
         self._inside_dialect = InsideDialect(house, now, self._say_inside, metrics, self._reactor)
@@ -184,6 +185,9 @@ class XmppLeg:
 
     def _refused(self, cause: str) -> None:
         self._surroundings.metrics.rate_limited(None, "address" if cause == "per_address" else "connections")
+
+    async def _locate(self, host: str, port: int, anywhere: bool) -> list[Target]:
+        return await self._resolvers.of(anywhere).targets(host, port)
 
     def _looked_up(self, seconds: float, outcome: str) -> None:
         self._surroundings.metrics.dns_seconds(outcome).observe(seconds)

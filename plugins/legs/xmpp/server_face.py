@@ -174,7 +174,7 @@ class ServerFace:
             context = self.host.client(stream.local, stream.remote)
             connection.start_tls(context, False, ascii_domain(stream.remote))
         else:
-            connection.start_tls(self.host.server(stream.local, stream.remote), True)
+            connection.start_tls_when(self.host.learning(stream.remote), self.host.server(stream.local, stream.remote))
 
     def authenticated(self, connection: Connection, event: Authenticated) -> None:
         """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""

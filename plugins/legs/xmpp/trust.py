@@ -23,6 +23,7 @@ class Judgement:
     pins: frozenset[str]
     accept_server_only: bool
     dane: bool = False
+    posh: bool = False
 
 
 class OutsideTrust:
@@ -65,6 +66,13 @@ class OutsideTrust:
             return Proof("dane", word.words, certificate.fingerprint_sha256, word.not_after) if pins_fit else None
         pins, lenient = judgement.pins, judgement.accept_server_only
         return proves(certificate, remote, pins=pins, accept_server_only_eku=lenient, now=self._now())
+
+    def may_be_named(self, certificate: PeerCertificate, remote: str) -> bool:
+        """Says whether a certificate counts if the partner's own web server names it (POSH)."""
+        judgement = self._judgement(remote)
+        if judgement is None or not judgement.posh or self._revocations.revoked(certificate):
+            return False
+        return certificate.not_after > self._now() and pinned(certificate, judgement.pins)
 
     def why_not(self, certificate: PeerCertificate | None, remote: str) -> str:
         """Says in a sentence what a certificate lacks."""
@@ -114,7 +122,9 @@ class OutsideTrust:
 
     def _judgement(self, remote: str) -> Judgement | None:
         route = route_of(self._config, remote)
-        return Judgement(frozenset(route.pins), route.server_only_certificates, route.dane) if route else None
+        if route is None:
+            return None
+        return Judgement(frozenset(route.pins), route.server_only_certificates, route.dane, route.posh)
 
 
 class InsideTrust:

@@ -124,6 +124,9 @@ class Host:
     def proves(self, certificate: object, remote: str) -> bool:
         return False
 
+    def learning(self, remote: str | None) -> None:
+        return None
+
     def mispinned(self, certificate: object, remote: str) -> bool:
         return self.pinned
 
