@@ -47,7 +47,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "gateway.policy.precedence": _beside("words", "precedence", "settings"),
     "gateway.policy.presence_rules": ("tests/policy/test_words.py", *_RULES),
     "gateway.policy.published_info": _beside("published_info", "disclosure"),
-    "gateway.policy.rules_meant": _RULES,
+    "gateway.policy.rules_meant": ("tests/policy/test_rules_meant.py", *_RULES),
     "gateway.policy.rules_remarks": ("tests/policy/test_rules_remarks.py", *_RULES),
     "gateway.policy.rules_written": ("tests/policy/test_rules_written.py", *_RULES),
     "gateway.policy.services": _beside("services"),

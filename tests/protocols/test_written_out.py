@@ -16,8 +16,10 @@ from gateway.model.presence import (
     Slot,
     WorkingHours,
 )
+from gateway.protocols.msrtc.calendar import write_working_hours
 from gateway.protocols.msrtc.categories import write_categories
 from gateway.protocols.pidf import write_pidf
+from gateway.protocols.pidf.timed import write_timed
 from gateway.protocols.xmpp.stanzas.caps import caps_of
 from gateway.protocols.xmpp.stanzas.card import write_vcard4
 from gateway.protocols.xmpp.stanzas.presences import write_presence
@@ -267,3 +269,26 @@ def test_every_event_and_what_withdraws_it() -> None:
         assert told == f"{event}<item id='{found}'>{payload}</item></items></event></message>"
         space = node.name
         assert gone == f"{event}<item id='current'><{word} xmlns='{space}'/></item></items></event></message>"
+
+
+def test_hours_have_any_days_and_perhaps_no_zone() -> None:
+    days = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
+    written = write_working_hours(WorkingHours(tuple(range(7)), 0, 1440, ""))
+    assert written == (
+        "<calendarData xmlns='http://schemas.microsoft.com/2006/09/sip/calendarData'>"
+        "<WorkingHours xmlns='http://schemas.microsoft.com/exchange/services/2006/types'><WorkingPeriodArray>"
+        f"<WorkingPeriod><DayOfWeek>{days}</DayOfWeek><StartTimeInMinutes>0</StartTimeInMinutes>"
+        "<EndTimeInMinutes>1440</EndTimeInMinutes></WorkingPeriod></WorkingPeriodArray></WorkingHours></calendarData>"
+    )
+    assert "<Bias>-765</Bias>" in write_working_hours(WorkingHours((0,), 0, 1, "+12:45"))
+    assert "<Bias>0</Bias><StandardTime>" in write_working_hours(WorkingHours((0,), 0, 1, "+00:00"))
+
+
+def test_times_that_begin_after_the_next_quarter_are_written_and_not_more_than_sixty_four() -> None:
+    """A timed status is about the future (RFC 4481 section 2): the current quarter is over when it is read."""
+    now = int(NOW) // 900 * 900 + 5
+    begin = now - 5
+    assert write_timed(FreeBusy(begin, (Slot.BUSY,)), now) == ""
+    assert write_timed(FreeBusy(begin, (Slot.BUSY, Slot.BUSY)), now).count("<ts:timed-status") == 1
+    many = FreeBusy(begin + 900, (Slot.BUSY, Slot.FREE) * 70)
+    assert write_timed(many, now).count("<ts:timed-status") == 64

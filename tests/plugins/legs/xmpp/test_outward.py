@@ -60,6 +60,8 @@ def test_a_stanza_and_an_event_stand_one_after_the_other_with_their_addresses() 
         "<text>Budget</text></activity></item></items></event></message>"
     )
     assert writer.count == 2
+    two = writer.write(Presence(DOCUMENT, 0, frozenset({Field.MOOD, Field.LOCATION})), ALICE, BOB)
+    assert two.count("</message><message ") == 1 and two.startswith("<message ") and two.endswith("</message>")
 
 
 @pytest.mark.parametrize(
