@@ -116,8 +116,21 @@ class Relay:
         if verdict.decision is Decision.DELIVER and verdict.content is not None:
             return verdict, self.deliver(envelope, pair, verdict.content)
         if verdict.decision is Decision.REFUSE and verdict.problem is not None:
-            self.refuse(envelope, verdict.problem)
+            return verdict, self._refuse_in_time(envelope, pair, verdict.problem)
         return verdict, None
+
+    def _refuse_in_time(self, envelope: Envelope, pair: Pair, problem: Problem) -> Promise | None:
+        """Refuses; a contact's message after the commit that it would have waited for, since the time tells as well."""
+        inward = envelope.side is Side.EXTERNAL and problem is Problem.SERVICE_UNAVAILABLE
+        if not (inward and self.spool is not None and lasting(envelope) and self._leg(None, pair.person).confirms):
+            self.refuse(envelope, problem)
+            return None
+        safe = self.spool.accept(envelope, envelope, _name(pair), decoy=True)
+        if safe is None:
+            self.refuse(envelope, Problem.RESOURCE_CONSTRAINT)
+        else:
+            safe.then(lambda kept: self.refuse(envelope, problem) if kept else None)
+        return safe
 
     def deliver(self, envelope: Envelope, pair: Pair, content: Content) -> Promise | None:
         """Hands over what the policy built, once the required taps have kept what was recorded of it.

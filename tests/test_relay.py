@@ -3,6 +3,7 @@
 import pytest
 
 from gateway import relay as relay_module
+from gateway.interfaces import Promise
 from gateway.model.address import Address
 from gateway.model.envelope import Answer, Bounce, Envelope, Problem, Query, QueryKind, Side
 from gateway.model.message import Message, MessageKind
@@ -129,3 +130,28 @@ def test_addresses_of_unknown_partners_are_not_kept() -> None:
     for number in range(5):
         stage.from_inside(DESK, Address.parse(f"eve{number}@stranger.example"), HELLO)
     assert len(stage.pairs) == 0
+
+
+def test_a_refused_contact_waits_for_the_commit_that_anybody_elses_message_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The time of an answer does not tell who is blocked: both promises are of the same commit."""
+    stage, commit, decoys = Stage(), Promise(), []
+
+    class Spool:
+        def accept(self, *_: object, decoy: bool = False, **__: object) -> Promise:
+            decoys.append(decoy)
+            return commit
+
+    monkeypatch.setattr(stage.inside, "confirms", True, raising=False)
+    stage.house.relay.spool = Spool()  # type: ignore[assignment]
+    hello = Envelope(TABLET, ALICE, HELLO, Side.EXTERNAL)
+    pair = stage.pairs.of(ALICE, BOB)
+    assert stage.house.relay.carry(hello, pair)[1] is not None
+    stage.level("blocked")
+    stage.outside.taken()
+    assert stage.house.relay.carry(hello, pair)[1] is commit
+    assert decoys == [False, True] and stage.outside.taken() == []
+    commit.settle(True)
+    told = Bounce("message", "m1", Problem.SERVICE_UNAVAILABLE)
+    assert [one.content for one in stage.outside.taken()] == [told]

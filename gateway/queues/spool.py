@@ -34,7 +34,6 @@ MOST_UNTIDY = 16
 SWEEP_SECONDS = 60.0
 REST_SECONDS = 1.0
 MOST_REST_SECONDS = 300.0
-DEAD_FAILURES = 3
 
 
 class Spool:
@@ -87,12 +86,20 @@ class Spool:
     # -- in --------------------------------------------------------------------------------------------------------
 
     def accept(
-        self, envelope: Envelope, received: Envelope, partner: str, pair: Pair | None = None, forced: bool = False
+        self,
+        envelope: Envelope,
+        received: Envelope,
+        partner: str,
+        pair: Pair | None = None,
+        *,
+        forced: bool = False,
+        decoy: bool = False,
     ) -> Promise | None:
         """Takes a message that is to leave as `envelope`; None when there is no room for it.
 
         Once the promise is kept it is on the disk, and its sender may be told that it was accepted; if it is broken,
-        its sender has been refused. `forced` passes the bounds, for the answer to something that was within them.
+        its sender has been refused. `forced` passes the bounds, for the answer to something that was within them. A
+        `decoy` takes the room and the time of a message; blanks are written in its place, and it goes nowhere.
         """
         book = self._books.get(partner) or self._books.setdefault(partner, Book())
         content = envelope.content
@@ -102,12 +109,14 @@ class Spool:
         envelope = evolve(envelope, ticket=ticket)
         text = pack(envelope)
         size = len(text)
+        if decoy:
+            text = " " * size
         if self._problem is not None or not (forced or self._room(book, size)):
             self._metrics.spooled("refused").inc()
             return None
         self._number += 1
         row = (ticket.number, _route_of(envelope), partner, ticket.since, size, text)
-        self._batch.taken.append(Taken(row, envelope, received, pair, pair.facts if pair is not None else None))
+        self._batch.taken.append(Taken(row, envelope, received, decoy, pair, pair.facts if pair is not None else None))
         self._count(book, 1, size)
         self._flush_soon(0.0)
         return self._batch.promise
@@ -189,8 +198,12 @@ class Spool:
 
     def _release(self, taken: Taken) -> None:
         """Hands a message to its leg, unless others of its route wait before it."""
-        number, name, partner, _, size, _ = taken.row
+        number, name, partner, since, size, _ = taken.row
         route = self._route(name)
+        if taken.decoy:
+            self._begin(number, route, partner, size)
+            self.done(Ticket(number, since))
+            return
         waits = route.behind or route.out >= MOST_OUT or route.rests_until is not None
         if self._closed or (waits and not self._dead(route)):
             route.behind += 1
@@ -205,13 +218,7 @@ class Spool:
             self.deliver(envelope)
 
     def _dead(self, route: Route) -> bool:
-        """Says whether nothing has been delivered for so long that new messages are not to wait."""
-        failed_at = route.failed_at
-        return (
-            failed_at is not None
-            and route.failures >= DEAD_FAILURES
-            and self._reactor.seconds() - failed_at >= self.dead_seconds
-        )
+        return route.dead(self._reactor.seconds() - self.dead_seconds)
 
     def _route(self, name: str) -> Route:
         return self._routes.get(name) or self._routes.setdefault(name, Route(name))
@@ -245,6 +252,9 @@ class Spool:
 
     def _hand_on(self, row: Row) -> None:
         ticket = Ticket(row[0], row[3])
+        if row[5].isspace():
+            self.done(ticket)  # a decoy from before a crash
+            return
         try:
             envelope: Envelope | None = unpack(row[5], ticket)
         except StoreError as problem:

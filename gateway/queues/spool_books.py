@@ -7,6 +7,8 @@ from gateway.interfaces import Promise
 from gateway.model.envelope import Envelope
 from gateway.store.spool import Row
 
+DEAD_FAILURES = 3
+
 
 @define(eq=False)
 class Book:
@@ -33,6 +35,10 @@ class Route:
     rests_until: float | None = None
     """Seconds of the reactor, after a leg has given something back."""
 
+    def dead(self, since: float) -> bool:
+        """Says whether nothing has been delivered since then, so that new messages are not to wait."""
+        return self.failed_at is not None and self.failures >= DEAD_FAILURES and self.failed_at <= since
+
 
 @define(eq=False)
 class Open:
@@ -50,6 +56,8 @@ class Taken:
     row: Row
     envelope: Envelope
     received: Envelope
+    decoy: bool
+    """Whether it is there for the time that it takes and goes nowhere."""
     pair: Pair | None
     facts: object
 

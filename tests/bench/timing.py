@@ -3,9 +3,8 @@
     python -m tests.bench.timing [--samples 10000] [--no-slots]
 
 Each question is asked of people of the four classes in random order, over XMPP and SIP, in one process. What is timed
-is the work from a question to the bytes of its answer, by the real code; over XMPP it is then rounded up to the end of
-the slot at which the leg lets answers go (gateway/transport/slots.py), the question having come at a random moment of
-one. For each pair of classes the AUC says how well that time tells them apart: 0.5 is not at all. Exit status 1: some
+is the work from a question to the bytes of its answer, by the real code; it is then rounded up to the end of the slot at
+which the legs let answers go (gateway/transport/slots.py), the question having come at a random moment of one. For each pair of classes the AUC says how well that time tells them apart: 0.5 is not at all. Exit status 1: some
 answer differs in its bytes, or some AUC is above 0.52.
 """
 
@@ -135,8 +134,7 @@ def measured(question: str, samples: int, slots: bool, random: Random) -> Iterat
             if turn < EACH * 4:
                 continue
             arrived = random.random() * SLOT_SECONDS
-            slotted = slots and question.startswith("xmpp")
-            times[name].append(next_slot(arrived + seconds) - arrived if slotted else seconds)
+            times[name].append(next_slot(arrived + seconds) - arrived if slots else seconds)
             said[name].add(text)
     gc.enable()
     for one, other in combinations(CLASSES, 2):

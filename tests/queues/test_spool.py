@@ -332,6 +332,36 @@ def test_a_bounce_is_kept_like_a_message_and_replaces_it_in_one_commit(world: Wo
     assert [one.content for one in world.leg] == [back.content]
 
 
+def _decoy(world: World) -> None:
+    envelope = Envelope(PEOPLE[0], BOB, Message(id="decoy", bodies=(("", "secret"),)), Side.INTERNAL)
+    promise = world.spool.accept(envelope, envelope, "partner.example", decoy=True)
+    assert promise is not None
+    promise.then(lambda kept: world.accepted.append("decoy") if kept else None)
+
+
+def test_a_decoy_takes_the_commit_of_a_message_and_goes_nowhere(world: World) -> None:
+    _decoy(world)
+    world.put("1")
+    world.clock.advance(0)
+    ((added, _, _),) = world.disk.waiting
+    assert len(added) == 2 and not added[0][-1].strip() and len(added[0][-1]) == added[0][4]
+    assert not world.accepted
+    world.run()
+    assert (world.accepted, world.out, len(world.spool)) == (["decoy", "1"], ["1"], 1)
+    world.confirm()
+    world.run(1)
+    assert world.disk.after("internal corp.example partner.example", 0, 99, 99) == []
+
+
+def test_a_decoy_from_before_a_crash_goes_nowhere_either(world: World) -> None:
+    _decoy(world)
+    world.clock.advance(0)
+    world.disk.commit()
+    world.crash()
+    world.run(1)
+    assert (world.out, world.expired, len(world.spool)) == ([], [], 0)
+
+
 def test_a_message_without_id_gets_one_that_stays(world: World) -> None:
     world.put("")
     world.run()

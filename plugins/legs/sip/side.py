@@ -59,6 +59,7 @@ class SipSide:
         self, name: str, surroundings: Surroundings, host: SipHost, transport: str, contact: tuple[str, int]
     ) -> None:
         self.name = name
+        self.slotted = name == "outside"
         self.host = host
         self.desk: Desk
         self.guard = OutputGuard("sip", surroundings.metrics) if name == "outside" else None
@@ -132,6 +133,8 @@ class SipSide:
     def received(self, message: Request | Response, flow: Flow) -> None:
         """Takes one message from a flow."""
         self.turns.mark(self)
+        if self.slotted and isinstance(message, Request):
+            self.turns.answering = True
         if self.trace.on:
             self.trace.note(noted, self._towards, Way.IN, message, flow)
         if self.reach is not None:

@@ -12,6 +12,7 @@ class Side:
 
     turns: Turns
     other: "Side | None" = None
+    slotted: bool = False
     taken: list[str] = field(factory=list)
 
     def turn(self) -> None:
@@ -53,3 +54,31 @@ def test_outside_of_a_read_sides_turn_once_in_the_next_round() -> None:
     assert side.taken == ["turn"]
     clock.advance(60)
     assert side.taken == ["turn"]
+
+
+def test_what_a_partner_asks_is_answered_when_the_slot_ends_and_nobody_else_waits_for_that() -> None:
+    clock = Clock()
+    clock.advance(0.004)
+    turns = Turns(clock)
+    inside = Side(turns)
+    outside = Side(turns, inside, slotted=True)
+    for _ in range(2):
+        turns.begin()
+        turns.answering = True
+        turns.mark(outside)
+        turns.mark(inside)
+        turns.end()
+    assert (outside.taken, inside.taken) == ([], ["turn", "turn"])
+    clock.advance(0.005)
+    assert not outside.taken
+    clock.advance(0.002)
+    assert (outside.taken, inside.taken) == (["turn"], ["turn", "turn", "turn"])
+
+
+def test_what_people_inside_say_and_what_a_partner_confirms_waits_for_no_slot() -> None:
+    turns = Turns(Clock())
+    outside = Side(turns, slotted=True)
+    turns.begin()
+    turns.mark(outside)
+    turns.end()
+    assert outside.taken == ["turn"]
