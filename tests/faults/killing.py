@@ -1,12 +1,54 @@
 """F1 and F2: the process ends, or its disk fails, at any moment."""
 
 import asyncio
+import itertools
+from pathlib import Path
+
+from attrs import frozen
 
 from tests.faults.case import Case, Form
+from tests.faults.disk import refused, taken_again
 from tests.faults.world import World
 
-CALLS = ("fdatasync", "pwrite64", "write")
-INJECTIONS = ("signal=KILL", "error=EIO", "error=ENOSPC")
+FAILURES = 5
+"""Calls in a row that fail; the gateway tries again once a second."""
+PATIENCE_SECONDS = 40.0
+
+
+@frozen
+class _Injection:
+    """What happens at the n-th call of a kind; `files` of the state are meant, or everything when there are none."""
+
+    call: str
+    what: str
+    files: tuple[str, ...] = ()
+
+    @property
+    def kills(self) -> bool:
+        """Says whether the process ends by it."""
+        return self.what.startswith("signal")
+
+    def before(self, state: Path, trace: Path, first: int) -> tuple[str, ...]:
+        """Gives the command that stands before the gateway's own."""
+        when = f"{first}" if self.kills else f"{first}..{first + FAILURES - 1}"
+        paths = tuple(word for name in self.files for word in ("-P", str(state / name)))
+        wanted = f"inject={self.call}:{self.what}:when={when}"
+        return ("strace", "-f", "-qq", "-o", str(trace), *paths, "-e", f"trace={self.call}", "-e", wanted)
+
+
+SPOOL = ("spool.db", "spool.db-wal")
+STATE = ("state.db", "state.db-wal")
+INJECTIONS = (
+    _Injection("pwrite64", "signal=KILL", SPOOL),
+    _Injection("fdatasync", "error=EIO", SPOOL),
+    _Injection("fdatasync", "signal=KILL", SPOOL),
+    _Injection("pwrite64", "error=ENOSPC", SPOOL),
+    _Injection("write", "signal=KILL"),
+    _Injection("pwrite64", "error=EIO", SPOOL),
+    _Injection("fdatasync", "signal=KILL", STATE),
+    _Injection("fdatasync", "error=ENOSPC", SPOOL),
+)
+"""By turns: death, and a disk that fails for a while."""
 
 
 async def kill_at_random(world: World, form: Form) -> None:
@@ -24,35 +66,51 @@ async def kill_at_random(world: World, form: Form) -> None:
 
 
 async def kill_at_call(world: World, form: Form) -> None:
-    """The n-th call of one kind, counted from the start, kills the process or fails from then on for some calls."""
-    for turn in range(form.times * 2):
-        call = world.dice.choice(CALLS[:2] if turn % 2 else CALLS)
-        injection = "signal=KILL" if turn % 2 == 0 else world.dice.choice(INJECTIONS[1:])
-        first = world.dice.randrange(1, 200 if form.long else 40)
-        when = f"{first}" if injection == "signal=KILL" else f"{first}..{first + 20}"
+    """The n-th call kills the process, or some from it on fail: then all goes on without a restart."""
+    turns = form.times * 4 if not form.long else 200
+    for turn, injection in zip(range(turns), itertools.cycle(INJECTIONS), strict=False):
+        # every number has its turn in the long form, and a part of them by chance in the others
+        first = 1 + turn if form.long else 1 + world.dice.randrange(30)
+        trace = world.folder / f"trace-{turn}"
         await world.gateway.kill()
-        wanted = f"{call}:{injection}:when={when}"
-        world.gateway.terms.before = ("strace", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", f"trace={call}")
-        world.gateway.terms.before += ("-e", f"inject={wanted}")
-        await _under_tracer(world, form, wanted)
+        world.gateway.terms.before = injection.before(world.gateway.state, trace, first)
+        await _injected(world, injection, first, trace)
         world.gateway.terms.before = ()
-        if world.gateway.running:
-            await world.gateway.kill()
+        await world.gateway.kill()
+        trace.unlink(missing_ok=True)
         await world.gateway.start()
         if not await world.links():
             return
 
 
-async def _under_tracer(world: World, form: Form, wanted: str) -> None:
+async def _injected(world: World, injection: _Injection, first: int, trace: Path) -> None:
+    what = f"{injection.call} {first} of {injection.files or 'all'}: {injection.what}"
+    at = len(world.inside.history.events)
     try:
         await world.gateway.start()
     except RuntimeError:
-        world.remarks.append(f"{wanted}: ended before it listened")
+        if not injection.kills and first > FAILURES:
+            world.wrong.append(f"{what}: it did not start")
+        world.remarks.append(f"{what}: ended before it listened")
         return
-    ended = await world.gateway.ended(form.seconds)
-    world.remarks.append(f"{wanted}: {'ended' if ended else 'went on'}")
-    if not ended and "error=" in wanted:
-        await world.links()
+    if injection.kills:
+        ended = await world.gateway.ended(PATIENCE_SECONDS)
+        world.remarks.append(f"{what}: {'ended' if ended else 'went on'}")
+        if not ended:
+            world.wrong.append(f"{what}: never came to that call")
+        return
+    await world.until(lambda: _count(trace) >= FAILURES, f"{FAILURES} failures of {what}", PATIENCE_SECONDS)
+    found = refused(world, at)
+    await taken_again(world, what)
+    world.remarks.append(f"{what}: refused {dict(found)}, recovered")
+    if set(found) - {"resource-constraint"} or not (found or first < FAILURES):
+        world.wrong.append(f"{what}: messages were not refused with resource-constraint but {dict(found)}")
+    if not world.gateway.running:
+        world.wrong.append(f"{what}: the gateway ended")
+
+
+def _count(trace: Path) -> int:
+    return trace.read_text(errors="replace").count("(INJECTED)") if trace.exists() else 0
 
 
 CASES = (

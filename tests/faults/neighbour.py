@@ -169,6 +169,15 @@ class Neighbour:
 
     # -- from the gateway --------------------------------------------------------------------------------------------
 
+    def depart(self) -> None:
+        """Ends every stream in order, as a server that is stopped."""
+        if self.out is not None:
+            self.out.leave()
+            self.out = None
+        for stream in self.ins:
+            if not stream.left:
+                stream.leave()
+
     async def _incoming(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self.accepts:
             writer.transport.abort()
@@ -193,10 +202,13 @@ class Neighbour:
                 while self.deaf:
                     await asyncio.sleep(0.05)
                 answers = b"".join([self._take(stream, element) for element in await stream.wire.elements()])
-                if answers and not stream.wire.writer.is_closing():
+                if answers and not (stream.left or stream.wire.writer.is_closing()):
                     stream.wire.send(answers)
                 if stream.wire.said_good_bye:
-                    stream.wire.good_bye()
+                    if stream.left:
+                        stream.wire.writer.close()
+                    else:
+                        stream.wire.good_bye()
                     return
         stream.wire.abort()
 
@@ -213,6 +225,8 @@ class Neighbour:
         """Notes an element and gives the bytes to be said on the same stream."""
         if element.tag == f"{{{SM}}}a":
             self._confirmed(int(element.get("h", "0")))
+            return b""
+        if stream.left:
             return b""
         answer = stream.taken(element)
         if element.tag == f"{NS}message":

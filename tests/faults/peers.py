@@ -29,9 +29,9 @@ def break_off(peer: Neighbour, how: str) -> None:
         sock = transport.get_extra_info("socket")
         if how == "reset" and sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        elif how == "half":
+        elif how == "half" and sock is not None:
             stream.wire.send(b"<message from='v1@partner.example' to='u1@corp.example'><body>never fin")
-            stream.wire.writer.close()
+            sock.shutdown(socket.SHUT_WR)  # below TLS, which would say good-bye
             continue
         transport.abort()
 
@@ -142,24 +142,32 @@ async def half_headers(world: World, form: Form) -> None:
 
 
 async def flapping(world: World, form: Form) -> None:
-    """The partner ends its streams in order and calls again, every second or so: nothing comes twice."""
+    """Both neighbours, and the gateway itself, end their streams in order and come back: nothing comes twice."""
     until = time.monotonic() + form.seconds * 2
-    flaps = 0
-    while time.monotonic() < until:
+    flaps = stops = 0
+    while time.monotonic() < until or stops < form.times:
         await asyncio.sleep(world.dice.uniform(1.0, 2.0 if not form.long else 10.0))
-        peer = world.outside
-        if peer.out is not None:
-            peer.out.wire.good_bye()
+        world.dice.choice((world.inside, world.outside)).depart()
         flaps += 1
         if not await world.links():
             return
+        if flaps % 2:
+            await asyncio.sleep(world.dice.uniform(0.5, 1.5))
+            stops += 1
+            if status := await world.gateway.stop():
+                world.wrong.append(f"an orderly end under load gave {status}")
+            await world.gateway.start()
+            if not await world.links():
+                return
     broken = sum(event.kind is Kind.UNCLEAN for event in world.events())
-    world.remarks.append(f"{flaps} times away and back, {broken} streams ended without a good-bye")
+    world.remarks.append(f"{flaps} times a neighbour away and back, {stops} times the gateway")
+    if broken:
+        world.wrong.append(f"{broken} streams ended without a good-bye")
 
 
 CASES = (
     Case("F6", "a peer hangs, resets, ends in the middle of a stanza", breaking),
     Case("F7", "a reader of 1 B/s", slow_reader, _with_slow_partner),
     Case("F8", "thousands of half stream headers", half_headers),
-    Case("F9", "a partner that comes and goes", flapping, promises=Promises()),
+    Case("F9", "neighbours and gateway come and go in order", flapping, promises=Promises()),
 )

@@ -115,6 +115,15 @@ class Established:
     there: str
     counts: bool
     heard: int = 0
+    left: bool = False
+    """We have ended our side: what still comes is not taken, and not counted."""
+
+    def leave(self) -> None:
+        """Ends our side in order: our last word says what we have (XEP-0198 section 4)."""
+        self.left = True
+        if self.counts:
+            self.wire.send(f"<a xmlns='{SM}' h='{self.heard}'/>".encode())
+        self.wire.send(b"</stream:stream>")
 
     def taken(self, element: Element) -> bytes:
         """Counts a stanza, and gives what is to be answered to anything else of XEP-0198."""

@@ -100,6 +100,8 @@ class Connection:
     reason: str = ""
     method: str = ""
     """How the pair was authenticated."""
+    way: str = ""
+    """The same for people: of a certificate that no authority makes count also what does."""
     proof_ends: float = float("inf")
     """Posix seconds at which the peer's certificate ends; a stream does not outlive it (RFC 6120 section 13.7.2.3)."""
     certificate: PeerCertificate | None = None
@@ -203,9 +205,11 @@ class Connection:
 
     @property
     def choked(self) -> bool:
-        """Says whether nothing should be added: much waits on the link, or it closes and the peer may yet confirm."""
-        closing = self.leaving or (self.ended_at is not None and not self.stream.finished)
-        return closing or self.link.buffered >= HIGH_WATER
+        """Says whether nothing should be added: much waits on the link, or it closes and the peer may yet confirm.
+
+        What is kept back until the link is gone is not taken for something that the peer has had.
+        """
+        return self.leaving or self.ended_at is not None or self.link.buffered >= HIGH_WATER
 
     def start_tls(self, *terms: Any) -> None:
         """Begins TLS; the terms are those of `Link.start_tls`."""

@@ -93,6 +93,7 @@ def test_nothing_behind_our_last_word_is_taken(counting: Connection) -> None:
     assert len(owner.promises) == 1, "it was not counted: its sender sends it again, or is told"
     counting.data_received(CLOSED.encode())
     assert link.closed and counting.settled_close
+    assert counting.choked, "what comes until the link is gone was never said: it is no part of what has arrived"
 
 
 def test_the_answer_to_a_peers_good_bye_waits_for_the_disk(counting: Connection) -> None:
