@@ -3,9 +3,10 @@
     python -m tests.bench.timing [--samples 10000] [--no-slots]
 
 Each question is asked of people of the four classes in random order, over XMPP and SIP, in one process. What is timed
-is the work from a question to the bytes of its answer, by the real code; it is then rounded up to the end of the slot at
-which the legs let answers go (gateway/transport/slots.py), the question having come at a random moment of one. For each pair of classes the AUC says how well that time tells them apart: 0.5 is not at all. Exit status 1: some
-answer differs in its bytes, or some AUC is above 0.52.
+is the work from a question to the bytes of its answer, by the real code; it is then rounded up to the end of the slot
+at which the legs let answers go (gateway/transport/slots.py), the question having come at a random moment of one. For
+each pair of classes the AUC says how well that time tells them apart: 0.5 is not at all. Exit status 1: some answer
+differs in its bytes, or some AUC is above 0.52.
 """
 
 import argparse
