@@ -59,6 +59,12 @@ class PartnerRoute:
     edge: str = ""
     """With SIP: the name of our own Access Edge through which the partner comes; '': it comes by itself."""
 
+    @property
+    def ways(self) -> list[str]:
+        """Gives the names of all ways in which it may prove its domain."""
+        more = (("dane", self.dane), ("posh", self.posh))
+        return [*sorted(way.value for way in self.auth), *(name for name, on in more if on)]
+
 
 @frozen(kw_only=True)
 class Contract:

@@ -155,7 +155,7 @@ class Administration(Viewing):
             "modalities": sorted(modality.value for modality in partner.modalities),
             "strangers": partner.strangers.value,
             "locks": sorted(locks),
-            "auth": sorted(way.value for way in route.auth),
+            "auth": route.ways,
             "route": str(route.route or "dns"),
             "people": sorted(partner.people) if partner.people is not None else ["everybody"],
             "start": partner.start.value,

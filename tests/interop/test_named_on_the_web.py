@@ -115,6 +115,11 @@ def test_the_web_server_vouches_whoever_calls_first(scene: Scene, domain: str) -
     assert (reaches(user, scene.alice), reaches(scene.alice, user)) == (expected, expected)
 
 
+def test_the_log_says_so_in_both_directions(scene: Scene) -> None:
+    up = [line for line in scene.gateway.log.splitlines() if '"link up"' in line and '"peer":"named.example"' in line]
+    assert len(up) >= 2 and all('"mechanism":"external+posh"' in line for line in up)
+
+
 def test_each_domain_is_asked_where_it_says_and_no_other(scene: Scene) -> None:
     asked = {domain: set(web.asked) for domain, web in scene.webs.items()}
     usual = {"GET /.well-known/posh/xmpp-server.json HTTP/1.1"}

@@ -115,6 +115,13 @@ def test_the_test_of_a_partner_says_what_made_its_certificate_count(scene: Scene
     assert "not validated" in _row(scene, "unsigned.example", "dane")["text"]
 
 
+def test_the_log_and_the_status_say_so_too(scene: Scene) -> None:
+    up = [line for line in scene.gateway.log.splitlines() if '"link up"' in line and '"peer":"right.example"' in line]
+    assert any('"mechanism":"external+dane"' in line for line in up)
+    shown = tell(scene.gateway, "partners", "show", domain="right.example")
+    assert shown["tls"].endswith("external+dane") and shown["auth"] == ["dialback", "external", "dane"]
+
+
 def test_the_offline_check_says_what_secure_names_hold(scene: Scene) -> None:
     told = scene.gateway.command("check", "partners", "--json", timeout=30.0)
     found = {row["text"]: row["outcome"] for row in json.loads(told.stdout)["checks"] if "DANE" in row["text"]}

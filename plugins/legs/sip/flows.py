@@ -202,7 +202,8 @@ class StreamFlow:
             log.warn("certificate refused", side=self.owner.name, peer=self.domain or self.place)
             self._cut("the certificate does not prove the domain")
             return
-        self._certificate, self._proven_until = certificate, self.owner.reactor.seconds() + PROOF_SECONDS
+        kept = certificate.judged() if certificate is not None else None
+        self._certificate, self._proven_until = kept, self.owner.reactor.seconds() + PROOF_SECONDS
         log.info("link up", side=self.owner.name, peer=self.domain or sorted(self.certified)[0])
         self.owner.connected(self, certificate)
         self._open()

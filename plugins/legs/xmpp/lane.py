@@ -89,7 +89,7 @@ class Lane:
             "bytes": self.outbox.bytes,
             "oldest": self.outbox.oldest,
             "tls": (link.tls_version or "") if link else "",
-            "method": self.connection.method if self.connection else "",
+            "method": self.connection.way if self.connection else "",
             "since": self.opened_at,
             "problem": self.problem,
             "silent_seconds": round(now - self.connection.heard_at) if self.connection else None,

@@ -178,7 +178,8 @@ class ServerFace:
 
     def authenticated(self, connection: Connection, event: Authenticated) -> None:
         """Takes a proven pair into use; one that may carry our stanzas becomes the way out."""
-        log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=event.method)
+        way = connection.way = self.tally.way(connection, event.remote, event.method)
+        log.info("link up", side=self.name, domain=event.local, peer=event.remote, mechanism=way)
         lane = self.lane(event.local, event.remote)
         meeting = self.tally.opened(lane, connection, event.method)
         connection.method = event.method

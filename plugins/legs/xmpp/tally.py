@@ -36,6 +36,12 @@ class Tally:
         self._metrics.link_events(lane.partner, "xmpp", "opened", "").inc()
         return self._met(lane, connection, method) if self._outside else None
 
+    def way(self, connection: Connection, remote: str, method: str) -> str:
+        """Says how a domain was proven, and by what else than an authority a certificate counts for it."""
+        certificate = _certificate(connection)
+        proof = self._host.proof(certificate, remote) if method == "external" and certificate is not None else None
+        return f"{method}+{proof.how}" if proof is not None and proof.how != "pkix" else method
+
     def _met(self, lane: Lane, connection: Connection, method: str) -> Meeting:
         """Says what the partner has shown; the key of a certificate that proves nothing is not looked at."""
         certificate = _certificate(connection) if method == "external" else None
