@@ -18,7 +18,6 @@ OFFLINE: Final = 18500
 
 _FREE_FROM, _BUSY_FROM, _AWAY_FROM, _OFFLINE_FROM = 3000, 6000, 12000, 18000
 _IDLE_FROM: Final = 4500
-_MOST: Final = 10**9
 
 
 @frozen
@@ -103,7 +102,7 @@ def _token(activity: Activity) -> str:
 
 
 def _fits(number: int, least: int, most: int | None) -> bool:
-    return least <= number <= (_MOST if most is None else most)
+    return least <= number and (most is None or number <= most)
 
 
 def _with_idle(number: int, document: PresenceDocument) -> int:
