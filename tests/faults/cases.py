@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from tests.faults import disk, killing, peers, surroundings
+from tests.faults import disk, handshaking, killing, peers, surroundings
 from tests.faults.case import Case
 
 CASES: Mapping[str, Case] = {
     case.name: case
     for case in sorted(
-        (*killing.CASES, *disk.CASES, *peers.CASES, *surroundings.CASES), key=lambda case: int(case.name[1:])
+        (*killing.CASES, *disk.CASES, *handshaking.CASES, *peers.CASES, *surroundings.CASES),
+        key=lambda case: int(case.name[1:]),
     )
 }
