@@ -145,7 +145,7 @@ class Daemon(Administration, Remembering, Auditing, Strangers, Choices, Exchangi
         )
 
     def _open_taps(self, config: Config, surroundings: Surroundings) -> None:
-        stores = Stores(self._given, self._people.words, self._subscriptions)
+        stores = Stores(self._given, self._people.words, self._subscriptions, self._spool)
         groups = self._people.groups
         self.open_archive(lambda: self.config, surroundings, self.house, groups, self._taps, stores, self)
         history = Kept("history", self.history_records, self.history_erase)

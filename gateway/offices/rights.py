@@ -19,7 +19,10 @@ from gateway.model.subscription import Ask, State, Subscription
 from gateway.offices.auditing import FILE as LEDGER_FILE
 from gateway.offices.auditing import Auditing
 from gateway.offices.choices import OWN
+from gateway.offices.spooling import Spooled
 from gateway.policy.access_level import Assignment
+from gateway.queues.keeping import NAME as SPOOL_FILE
+from gateway.queues.spool import Spool
 from gateway.records.archive_files import written
 from gateway.records.archive_keeping import ArchiveKeeping, kept
 from gateway.store.contacts import AssignmentStore
@@ -51,6 +54,7 @@ class Stores:
     assignments: AssignmentStore
     words: OwnWords
     subscriptions: SubscriptionStore
+    spool: Spool
 
 
 class Rights:
@@ -64,6 +68,7 @@ class Rights:
         self._kept_auditing, self._kept_archiving = parts
         self._rights_folder = folder
         self._rights_threads = threads
+        waiting = Spooled(stores.spool, folder / SPOOL_FILE, house.undeliverable, threads)
         self.kept_places: list[Kept] = [
             # First who is told, then what he is told: without his level a contact could see more for a moment.
             Kept("subscriptions", self._kept_subscribed, self._kept_erase_subscriptions),
@@ -72,6 +77,7 @@ class Rights:
             Kept("settings", self._kept_settings, self._kept_erase_settings),
             Kept("ledger", self._kept_ledger, self._kept_erase_ledger),
             Kept("archive", self._kept_archived, self._kept_erase_archived),
+            Kept("spool", waiting.records, waiting.erase),
         ]
 
     async def users_show(self, address: str) -> UserReport:

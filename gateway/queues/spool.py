@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gateway.books.pairs import Pair
@@ -17,7 +16,7 @@ from gateway.metrics import Metrics
 from gateway.model.envelope import Bounce, Envelope, Problem, Ticket
 from gateway.model.message import Message
 from gateway.queues.outbox_entries import stamped
-from gateway.queues.spool_books import Batch, Book, Open, Route, Taken
+from gateway.queues.spool_books import Batch, Book, Open, Route, Taken, route_of, settled
 from gateway.store.spool import Row, SpoolStore
 from gateway.store.spooled import pack, unpack
 
@@ -115,7 +114,7 @@ class Spool:
             self._metrics.spooled("refused").inc()
             return None
         self._number += 1
-        row = (ticket.number, _route_of(envelope), partner, ticket.since, size, text)
+        row = (ticket.number, route_of(envelope), partner, ticket.since, size, text)
         self._batch.taken.append(Taken(row, envelope, received, decoy, pair, pair.facts if pair is not None else None))
         self._count(book, 1, size)
         self._flush_soon(0.0)
@@ -299,6 +298,19 @@ class Spool:
             return self._batch.promise
         return None
 
+    def take_up(self, row: Row) -> Promise | None:
+        """Takes a message that only waits out of its turn, for `done`: the promise is kept when the disk knows that."""
+        number, name, partner, _, size, _ = row
+        flying = self._flight.removed if self._flight is not None else frozenset()
+        gone = number in self._open or number in self._gone or number in flying or number > self._written_through
+        if gone or not self._store.after(name, number - 1, number, 1):
+            return None
+        route = self._route(name)
+        after = route.after
+        self._begin(number, route, partner, size)
+        route.after, route.behind = after, route.behind - 1
+        return self._batch.promise
+
     def postponed(self, ticket: Ticket) -> None:
         """Takes a message back that could not be delivered now: its route rests, longer with each failure."""
         entry = self._open.pop(ticket.number, None)
@@ -372,7 +384,7 @@ class Spool:
             self._flush()
         while self._flight is not None:
             promise = self._flight.promise
-            await _settled(promise)
+            await settled(promise)
             if self._flight is None:
                 self._flush()
         await self._store.close()
@@ -384,13 +396,3 @@ def lasting(envelope: Envelope) -> bool:
     return (isinstance(content, Message) and content.has_text) or (
         isinstance(content, Bounce) and content.of == "message"
     )
-
-
-def _route_of(envelope: Envelope) -> str:
-    return f"{envelope.side.value} {envelope.sender.domain} {envelope.recipient.domain}"
-
-
-def _settled(promise: Promise) -> Any:
-    known: Deferred[bool] = Deferred()
-    promise.then(known.callback)
-    return known

@@ -1,6 +1,7 @@
 """What the spool knows in memory: partners, routes, messages under way."""
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 
 from gateway.books.pairs import Pair
 from gateway.interfaces import Promise
@@ -69,3 +70,15 @@ class Batch:
     taken: list[Taken] = field(factory=list)
     removed: set[int] = field(factory=set)
     promise: Promise = field(factory=Promise)
+
+
+def route_of(envelope: Envelope) -> str:
+    """Names the way of an envelope."""
+    return f"{envelope.side.value} {envelope.sender.domain} {envelope.recipient.domain}"
+
+
+def settled(promise: Promise) -> "Deferred[bool]":
+    """Gives a Deferred that says whether a promise was kept."""
+    known: Deferred[bool] = Deferred()
+    promise.then(known.callback)
+    return known

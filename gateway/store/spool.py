@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
+from gateway.errors import StoreError
 from gateway.store.database import Database, Reactor, Statement
 
 SCHEMA = Path(__file__).parent / "spool_schema"
@@ -89,3 +90,12 @@ class SpoolStore:
     def close(self) -> "Deferred[None]":
         """Writes what waits, then closes."""
         return self._database.close()
+
+
+def entries(path: Path) -> Iterator[Row]:
+    """Goes through all entries of a spool in their order, from any thread; raises StoreError."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            yield from connection.execute("SELECT * FROM entry ORDER BY seq")
+    except sqlite3.Error as problem:
+        raise StoreError(f"{path} cannot be read: {problem}") from None
