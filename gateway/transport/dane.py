@@ -9,6 +9,7 @@ from functools import partial
 
 from attrs import field, frozen
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import crypto
 
@@ -48,14 +49,22 @@ class Association:
 
     def fits(self, certificate: x509.Certificate) -> bool:
         """Says whether it is about this certificate, or about its key."""
-        if self.selector == 0:
-            shown = certificate.public_bytes(Encoding.DER)
-        else:
-            shown = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        try:
+            shown = _whole(certificate) if self.selector == 0 else _key(certificate)
+        except (ValueError, UnsupportedAlgorithm):
+            return False
         return (shown if self.matching == _WHOLE else _DIGESTS[self.matching][0](shown).digest()) == self.octets
 
     def __str__(self) -> str:
         return f"{self.usage} {self.selector} {self.matching}"
+
+
+def _whole(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _key(certificate: x509.Certificate) -> bytes:
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def described(associations: Sequence[Association]) -> str:

@@ -3,12 +3,15 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
 from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.task import deferLater
@@ -88,6 +91,20 @@ def test_a_reference_is_an_address() -> None:
 def test_what_is_not_as_it_should_be_vouches_for_nothing(octets: bytes) -> None:
     with pytest.raises(Unbelieved):
         read_document(octets)
+
+
+@given(
+    st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda each: (
+            st.lists(each) | st.dictionaries(st.sampled_from(["url", "expires", "fingerprints", "sha-256"]), each)
+        ),
+    ).map(lambda found: json.dumps(found).encode())
+)
+def test_nothing_but_its_own_refusal_comes_out(octets: bytes) -> None:
+    with suppress(Unbelieved):
+        assert read_document(octets).seconds > 0
 
 
 def test_a_strong_digest_that_is_broken_is_not_replaced_by_a_weak_one() -> None:

@@ -33,7 +33,8 @@ def _zones() -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def unbound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Validating]:
     needs_unbound()
-    plain = {"plain.example": xmpp_zone("plain.example", "8.8.8.1", 5269, [RECORD])}
+    forward = xmpp_zone("astray.example", "", 5269, [], "xmpp.partner.example")
+    plain = {"astray.example": forward, "plain.example": xmpp_zone("plain.example", "8.8.8.1", 5269, [RECORD])}
     spoilt = frozenset({"_5269._tcp.xmpp.forged.example", "_xmpp-server._tcp.moved.example", "xmpp.torn.example"})
     made = Validating(tmp_path_factory.mktemp("unbound"), _zones(), plain, spoilt=spoilt)
     made.start()
@@ -58,6 +59,9 @@ async def test_validated_records_are_taken_from_the_target_of_the_service(resolv
 async def test_what_is_not_signed_counts_for_nothing(resolver: Resolver) -> None:
     (target,) = await resolver.targets("plain.example")
     assert target.associations == () and target.dane == "does not apply: its SRV record is not validated"
+    # whoever forges an SRV record cannot lead to a place of his own whose records are signed
+    (target,) = await resolver.targets("astray.example")
+    assert target.host == "xmpp.partner.example" and target.associations == ()
     # the SRV record is signed, and leads out of the signed part of the world
     (target,) = await resolver.targets("hosted.example")
     assert target.addresses == ("8.8.8.1",)

@@ -111,6 +111,8 @@ class Host:
     pinned: bool = False
     """Whether the peer's key is another than the pinned one."""
     asked: int = 0
+    waits: Deferred[None] | None = None
+    """What the next caller has to wait for before TLS."""
 
     def canonical(self, domain: str) -> str | None:
         return domain
@@ -124,8 +126,9 @@ class Host:
     def proves(self, certificate: object, remote: str) -> bool:
         return False
 
-    def learning(self, remote: str | None) -> None:
-        return None
+    def learning(self, remote: str | None) -> Deferred[None] | None:
+        waits, self.waits = self.waits, None
+        return waits
 
     def mispinned(self, certificate: object, remote: str) -> bool:
         return self.pinned
