@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from attrs import evolve
+
 from gateway.commands.operations import Checked, Finding
 from gateway.config import (
     Config,
@@ -23,8 +25,9 @@ from gateway.config import (
 from gateway.errors import CommandError, ConfigError
 from gateway.model.address import ascii_domain
 from gateway.transport.certificate import explain_failure, proves, read_certificate
+from gateway.transport.dane import Distrusted, endorsed
 from gateway.transport.queries import Failed, Queries
-from gateway.transport.resolver import LookupFailed, vouched_for
+from gateway.transport.resolver import XMPP, LookupFailed, vouched_for
 from gateway.transport.tls import Credentials, CredentialsError
 
 SECTIONS = ("config", "certs", "dns", "inside", "partners", "state")
@@ -156,6 +159,7 @@ def dns_findings(domain: str, config: Config, queries: Queries) -> Iterator[Find
         ports = [address.port for address in listen]
         if ports:
             yield from _service_findings(name, f"{service}._tcp.{name}", ports, queries)
+    yield from own_association_findings(domain, config, queries)
 
 
 def _service_findings(name: str, service: str, ports: list[int], queries: Queries) -> Iterator[Finding]:
@@ -175,6 +179,28 @@ def _service_findings(name: str, service: str, ports: list[int], queries: Querie
             yield fail("dns", f"{service} says that there is no such service", paste)
             continue
         yield _host_finding(service, host, port, ports, queries)
+
+
+def own_association_findings(domain: str, config: Config, queries: Queries) -> Iterator[Finding]:
+    """Holds our certificate against our own TLSA records: partners with DANE refuse one that none of them fits."""
+    name = ascii_domain(domain)
+    try:
+        chain = Credentials.load(*config.tls.of(domain)).chain
+        services = [queries.services(f"{service}._tcp.{name}").values for service, _ in XMPP.names]
+        places = {(host, port) for records in services for _, _, port, host in records if host}
+        found = {place: queries.associations(*place, validated=False).values for place in sorted(places)}
+    except (CredentialsError, Failed):
+        return  # the one is told with the certificates, the other with the services
+    shown = evolve(read_certificate(chain[0], (), chain), presented=chain)
+    for (host, port), records in found.items():
+        usable = [each for each in records if each.usable]
+        try:
+            if usable:
+                word = endorsed(shown, usable, name, host, time.time()).endorsement
+                yield ok("dns", f"{host}:{port}: our certificate fits {word.words if word else ''}")
+        except Distrusted as problem:
+            paste = f"_{port}._tcp.{host}. 3600 IN TLSA 3 1 1 {shown.spki_sha256}"
+            yield fail("dns", f"{domain}: partners refuse us. {problem}", paste)
 
 
 def _host_finding(service: str, host: str, port: int, ports: list[int], queries: Queries) -> Finding:

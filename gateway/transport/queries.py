@@ -75,13 +75,16 @@ class Queries:
         records = tuple((r.priority, r.weight, r.port, host) for r, host in named if host is not None)
         return Records(records, float(answer.chaining_result.minimum_ttl), _validated(answer))
 
-    def associations(self, host: str, port: int) -> Records[Association]:
-        """Returns the TLSA records of a server (RFC 6698 section 3), usable or not; none unless they are validated."""
+    def associations(self, host: str, port: int, *, validated: bool = True) -> Records[Association]:
+        """Returns the TLSA records of a server (RFC 6698 section 3), usable or not; none unless they are validated.
+
+        Without that demand they say nothing about anybody: it is for a look at one's own.
+        """
         answer = self._ask(f"_{port}._tcp.{host}", "TLSA")
-        if answer is None or answer.rrset is None or not _validated(answer):
+        if answer is None or answer.rrset is None or (validated and not _validated(answer)):
             return Records((), LONGEST)
         found = [Association(r.usage, r.selector, r.mtype, r.cert) for r in answer.rrset]
-        return Records(tuple(found[:MOST_RECORDS]), float(answer.chaining_result.minimum_ttl), True)
+        return Records(tuple(found[:MOST_RECORDS]), float(answer.chaining_result.minimum_ttl), _validated(answer))
 
     def pointers(self, name: str) -> Records[_Naptr]:
         """Returns (order, preference, service, name) of each NAPTR record that leads to SRV records (RFC 3263 4.1)."""

@@ -60,7 +60,8 @@ def made(folder: Path) -> Place:
 class Names:
     """The DNS as a test wants it: SRV records and addresses by name; a name that maps to None does not answer."""
 
-    def __init__(self, services=None, addresses=None):
+    def __init__(self, services=None, addresses=None, associations=None):
+        self._associations = associations or {}
         self._services = services or {}
         self._addresses = addresses or {}
 
@@ -69,6 +70,10 @@ class Names:
 
     def addresses(self, host):
         return self._found(self._addresses, host)
+
+    def associations(self, host, port, *, validated=True):
+        assert not validated
+        return self._found(self._associations, f"{host}:{port}")
 
     def _found(self, table, name):
         values = table.get(name, ())

@@ -10,7 +10,10 @@ from gateway.commands.check import certificate_findings, check, contract_finding
 from gateway.config import load
 from gateway.errors import CommandError
 from gateway.transport.authority import CertificateAuthority
+from gateway.transport.certificate import read_certificate
+from gateway.transport.dane import Association
 from gateway.transport.queries import Failed
+from gateway.transport.tls import Credentials
 
 from ..config.files import write
 from .places import Names, made
@@ -224,6 +227,34 @@ def test_a_domain_without_records_is_tried_itself():
     assert locate("partner.example", Names()) == [("partner.example", 5269)]
     with pytest.raises(Failed):
         locate("partner.example", Names({"_xmpp-server._tcp.partner.example": None}))
+
+
+# -- DANE
+
+
+def test_our_own_records_fit_our_certificate_or_partners_refuse_us(place, names):
+    here = {"_xmpp-server._tcp.corp.example": [(0, 5, 5269, "gw.corp.example")]}
+    shown = read_certificate(
+        Credentials.load(place.folder / "corp.example.crt", place.folder / "corp.example.key").chain[0]
+    )
+    right, wrong = Association(3, 1, 1, bytes.fromhex(shown.spki_sha256)), Association(3, 1, 1, bytes(32))
+    addresses = {"gw.corp.example": ["192.0.2.7"]}
+    names(services=here, addresses=addresses, associations={"gw.corp.example:5269": [wrong, right]})
+    first, second = check(place.write(), ["dns"])["checks"]
+    assert (first["outcome"], second["outcome"]) == ("ok", "ok")
+    assert "gw.corp.example:5269: our certificate fits DANE-EE (3 1 1)" in second["text"]
+    names(services=here, addresses=addresses, associations={"gw.corp.example:5269": [wrong]})
+    _, found = check(place.write(), ["dns"])["checks"]
+    assert found["outcome"] == "fail" and found["text"].startswith("corp.example: partners refuse us. DANE: no TLSA")
+    assert found["paste"] == f"_5269._tcp.gw.corp.example. 3600 IN TLSA 3 1 1 {shown.spki_sha256}"
+
+
+def test_records_that_nobody_can_use_and_names_that_fail_say_nothing_of_ours(place, names):
+    here = {"_xmpp-server._tcp.corp.example": [(0, 5, 5269, "gw.corp.example")]}
+    for answer in ([Association(9, 1, 1, bytes(32))], None, []):
+        addresses = {"gw.corp.example": ["192.0.2.7"]}
+        names(services=here, addresses=addresses, associations={"gw.corp.example:5269": answer})
+        assert len(check(place.write(), ["dns"])["checks"]) == 1
 
 
 # -- state and configuration
