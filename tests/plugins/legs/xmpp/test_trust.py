@@ -97,6 +97,13 @@ def test_a_web_server_counts_where_the_contract_says_so_while_the_certificate_la
     assert _way(host(POSH), ALONE, f"chat.{NAME}") == ""
 
 
+def test_who_could_not_be_known_before_tls_is_asked_for_the_next_time(host: Any) -> None:
+    made = host(POSH, said=False)
+    assert _way(made, ALONE) == "" and made._posh.asked
+    known = host(POSH)
+    assert _way(known, GOOD) == "pkix" and known._posh.asked == []
+
+
 def test_what_is_revoked_counts_for_nobody(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Revocations, "revoked", lambda lists, certificate: True)
     for terms, certificate in ((DANE, ALONE.with_endorsement(WORD)), (POSH, ALONE), ("", GOOD)):
