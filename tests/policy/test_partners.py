@@ -120,3 +120,19 @@ def test_discovered_domains_are_forgotten_beyond_a_bound() -> None:
         partners.of(f"d{number}.example")
     again = partners.of("d0.example")
     assert again is not first and again == first
+
+
+def test_of_domains_that_were_found_the_one_asked_for_longest_ago_is_forgotten() -> None:
+    known = Partners(discovery=Discovery(on=True))
+    first, second = known.of("first.example"), known.of("second.example")
+    for number in range(MOST_FOUND - 2):
+        known.of(f"d{number}.example")
+    assert known.of("first.example") is first, "as many as are remembered"
+    known.of("one-more.example")
+    assert known.of("first.example") is first
+    assert known.of("second.example") == second and known.of("second.example") is not second
+
+
+@pytest.mark.parametrize("domain", ["::1.example", "2001:db8::1.example", "10.0.0.1", "localhost"])
+def test_what_is_no_name_is_not_found(domain: str) -> None:
+    assert Partners(discovery=Discovery(on=True)).of(domain) is None

@@ -105,3 +105,13 @@ def test_blocked_by_default_is_not_blocked_by_name() -> None:
     by_name = evolve(by_default, assignment=Assignment("", Member.parse("everyone"), "gone"))
     assert by_name.blocked_by_name
     assert not facts_of("public").blocked_by_name
+
+
+@given(any_facts(), field_sets)
+def test_what_an_administrator_locked_as_the_most_takes_the_rest_away(facts: Facts, most: frozenset[Field]) -> None:
+    bound = permission(evolve(facts, bound=AccessLevel("most", most, 50)))
+    assert bound.fields == expected_fields(facts) & most
+    taken = [name for name, reason in bound.withheld.items() if reason is Reason.LOCK]
+    assert not set(taken) & bound.fields
+    if facts.partner is not None and facts.level.name != "blocked":
+        assert set(Field) - most <= set(taken)
