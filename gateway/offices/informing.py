@@ -64,6 +64,7 @@ class Informing(Troubleshooting):
         self._ticks += 1
         if self._ticks % MINUTE == 0:
             self._reporting.tick()
+            self.tell_later()
 
     def reload_informing(self, config: Config) -> None:
         """Takes a new configuration into use."""

@@ -16,6 +16,7 @@ from gateway.policy.notices import NOTHING, Keeping, Kept
 from gateway.policy.partners import Partner
 from gateway.policy.precedence import Effective
 from gateway.policy.settings import Feature, keeps
+from gateway.policy.walls import Groups
 from gateway.records.notices import Notices
 from gateway.store.database import Database
 from gateway.store.notices import NoticeStore
@@ -44,7 +45,10 @@ class Remembering:
         self._remembered_house = house
         self._told_contacts = store = NoticeStore(database)
         metrics, now = surroundings.metrics, surroundings.now
-        house.relay.notices = Notices(store, self.kept_between, self._notice_text, house.relay.pass_on, metrics, now)
+        send = house.relay.pass_on
+        house.relay.notices = Notices(
+            store, self.kept_between, self._notice_text, send, metrics, now, self.kept_of_anybody
+        )
         self.history: HistoryTap | None = None
         self.offered = frozenset[Feature]()
         if config().history.server is not None:
@@ -58,10 +62,19 @@ class Remembering:
         rules, partner = self._remembered_house.pairs.rules, pair.facts.partner
         if partner is None or partner.house or pair.person in rules.apart:
             return NOTHING
-        found = self._archived_between(pair, partner)
+        found = self._archived_between(pair.person, rules.groups(pair.person), partner)
         if self.history is not None and self._history_said(pair.person, partner).value:
             found |= _HISTORY
         return found
+
+    def kept_of_anybody(self, pair: Pair) -> Kept:
+        """Gives how what a contact says would be kept if nobody had said or ruled anything of the person."""
+        rules, partner = self._remembered_house.pairs.rules, pair.facts.partner
+        if partner is None:
+            return NOTHING
+        found = self._archived_between("", frozenset(), partner)
+        said = keeps(Feature.HISTORY, rules.settings, {}, frozenset(), partner, "")
+        return found | _HISTORY if self.history is not None and said.value else found
 
     def history_status(self) -> HistoryStatus:
         """Says how the history stands."""
@@ -150,13 +163,11 @@ class Remembering:
         own = rules.own_settings(person)
         return keeps(Feature.HISTORY, rules.settings, own, rules.groups(person), partner, person)
 
-    def _archived_between(self, pair: Pair, partner: Partner) -> Kept:
+    def _archived_between(self, person: str, groups: Groups, partner: Partner) -> Kept:
         rules = self._terms_of().archive.rules
         found = NOTHING
-        if rules:
-            groups = self._remembered_house.pairs.rules.groups(pair.person)
-            for side in Side:
-                found |= _ARCHIVED[terms(rules, pair.person, groups, partner, side).mode]
+        for side in Side if rules else ():
+            found |= _ARCHIVED[terms(rules, person, groups, partner, side).mode]
         return found
 
     def _notice_text(self, partner: Partner) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from gateway.house import House
 from gateway.model.address import Address
 from gateway.model.subscription import State
 from gateway.offices.announcing import Announcer
-from gateway.policy.services import Concerned, Scope
+from gateway.policy.services import Concerned
 from gateway.policy.walls import Groups
 from gateway.records.signalling import Signal
 from gateway.records.tracing import Run, Tracing, party_of
@@ -64,6 +64,8 @@ class Troubleshooting:
         self._people_with = people_with
         """Gives our people who have to do with any of some domains."""
         self._alarms = reactor
+        self._told_of: dict[str, tuple[Run, set[Address]]] = {}
+        """Who has been told of what is traced now."""
 
     def trace(self, whom: str, span: str | None, background: str | None) -> Stream | Traced:
         """Begins to trace a partner or a person; shows it live until the span is over, or writes it in the background.
@@ -77,7 +79,7 @@ class Troubleshooting:
             )
         scope = evolve(party_of(whom, self.tracing.known), until=self.tracing.now() + seconds)
         run = self.tracing.begin(scope)
-        told = self._tell_traced(run.scope)
+        told = self._tell_traced(run)
         if background:
             return _traced(run, 0, 0, self.tracing, told)
         return _Live(self.tracing, run, told, self._alarms, seconds).stream
@@ -102,12 +104,23 @@ class Troubleshooting:
             raise CommandError(f"no command traces {whom}")
         return self.traces_list()
 
-    def _tell_traced(self, scope: Scope) -> int:
-        """Tells those whom a trace concerns."""
+    def tell_later(self) -> None:
+        """Tells who has come to be concerned by a trace since it began; now and then."""
+        running = self.tracing.runs
+        self._told_of = {whom: known for whom, known in self._told_of.items() if running.get(whom) is known[0]}
+        for run in list(running.values()):
+            self._tell_traced(run)
+
+    def _tell_traced(self, run: Run) -> int:
+        """Tells those whom a trace concerns and who have not been told; gives how many these are."""
+        scope = run.scope
         whom = self.tracing.concerned(scope)
-        people = [Address.parse(scope.person)] if scope.person else list(self._people_with(whom.domains))
+        people = {Address.parse(scope.person)} if scope.person else set(self._people_with(whom.domains))
+        known = self._told_of.get(scope.whom)
+        told = known[1] if known is not None and known[0] is run else set[Address]()
+        self._told_of[scope.whom] = run, told | people
         end = datetime.fromtimestamp(scope.until or 0).astimezone().strftime("%Y-%m-%d %H:%M")
-        return self._announcer.announce(people, "trace_begun", whom=scope.whom, until=end)
+        return self._announcer.announce(sorted(people - told), "trace_begun", whom=scope.whom, until=end)
 
 
 class _Live:

@@ -12,6 +12,8 @@ from gateway.log import Log
 from gateway.metrics import Metrics
 from gateway.model.envelope import Bounce, Envelope, Side
 from gateway.model.message import Message
+from gateway.policy.access_level import MemberKind
+from gateway.policy.authorization import Facts
 from gateway.policy.notices import NOTHING, Kept, due, words
 from gateway.policy.partners import Partner
 from gateway.policy.verdict import Decision, Verdict
@@ -34,7 +36,10 @@ class Told(Protocol):
 
 @define(eq=False)
 class Notices:
-    """Looks at each message that passes; `send` carries a notice out, under the policy and before the taps."""
+    """Looks at each message that passes; `send` carries a notice out, under the policy and before the taps.
+
+    Without `anybody` a stranger is told at once, whatever that reveals.
+    """
 
     store: Told
     kept: Callable[[Pair], Kept]
@@ -44,6 +49,8 @@ class Notices:
     send: Callable[[Envelope, Pair], Verdict]
     metrics: Metrics
     now: Callable[[], float]
+    anybody: Callable[[Pair], Kept] | None = None
+    """Gives how what a contact says to somebody of whom nothing is known would be kept: that reveals nobody."""
     _sent: "OrderedDict[str, tuple[str, str]]" = field(init=False, factory=OrderedDict)
 
     def before(self, envelope: Envelope, pair: Pair, message: Message) -> bool:
@@ -57,6 +64,8 @@ class Notices:
                 self._tell(pair, kept)
             return True
         outward = envelope.side is Side.INTERNAL
+        if not outward and self._would_reveal(pair, kept):
+            return True
         notice = Message(
             message.kind,
             f"notice-{secrets.token_hex(8)}",
@@ -72,6 +81,13 @@ class Notices:
             return False
         self.metrics.notices(partner.name, "sent").inc()
         return True
+
+    def _would_reveal(self, pair: Pair, kept: Kept) -> bool:
+        """Says whether a notice would tell a stranger that somebody exists, or is treated unlike others.
+
+        He is told before the first word of the person, who thereby shows that she exists.
+        """
+        return self.anybody is not None and kept != self.anybody(pair) and not acquainted(pair.facts)
 
     def failed(self, envelope: Envelope, pair: Pair) -> bool:
         """Takes a notice that did not arrive: he is told again. False when the envelope is no notice of ours."""
@@ -98,3 +114,9 @@ class Notices:
         self._sent[number] = (pair.person, pair.contact)
         if len(self._sent) > MOST_SENT:
             self._sent.popitem(last=False)
+
+
+def acquainted(facts: Facts) -> bool:
+    """Says whether a contact knows of the person: by a subscription of either, or a level that bears his name."""
+    named = facts.assignment is not None and facts.assignment.member.kind is MemberKind.CONTACT
+    return named or facts.subscription.contact_watches or facts.subscription.person_watches

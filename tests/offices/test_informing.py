@@ -138,6 +138,31 @@ async def test_who_is_locked_out_cannot_be_traced(stage: Stage) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_comes_to_be_concerned_by_a_trace_later_is_told_as_well_and_nobody_twice(stage: Stage) -> None:
+    told: list[tuple[str, str]] = []
+    daemon = stage.daemon
+    daemon.told_by(lambda person, sentence, **parts: not told.append((person, parts["whom"])))
+    alice, dave = (Address.parse(f"{name}@corp.example") for name in ("alice", "dave"))
+    bob = Address.parse("bob@partner.example")
+    daemon.house.pairs.of(alice, bob)
+    assert (await asked(stage, "trace", whom="partner.example", span="1h", background="yes"))["told"] == 1
+    await stage.until(lambda: told, "alice is told")
+    daemon.house.pairs.of(dave, bob)
+    for _ in range(2):
+        daemon.tell_later()
+        daemon._announcer.tick()
+    assert told == [(alice, "partner.example"), (dave, "partner.example")]
+    await asked(stage, "traces", "stop", whom="partner.example")
+    daemon.house.pairs.of(Address.parse("carol@corp.example"), bob)
+    daemon.tell_later()
+    daemon._announcer.tick()
+    assert len(told) == 2
+    await asked(stage, "trace", whom="partner.example", span="1h", background="yes")
+    daemon._announcer.tick()
+    assert sorted(person for person, _ in told[2:]) == ["alice@corp.example", "carol@corp.example", "dave@corp.example"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_reports_and_feedback_are_off_and_the_statement_says_so(stage: Stage) -> None:
     assert not (await asked(stage, "telemetry", "status"))["on"]
     with pytest.raises(CommandError, match="no collector"):

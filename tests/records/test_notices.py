@@ -12,6 +12,7 @@ from gateway.interfaces import Promise
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.message import ChatState, Message, MessageKind
+from gateway.model.subscription import State
 from gateway.policy.notices import NOTHING, Keeping, Kept
 from gateway.policy.partners import Modality, Start
 from gateway.policy.verdict import Decision, Verdict
@@ -107,6 +108,36 @@ def test_what_nobody_reads_tells_nothing(content: Message) -> None:
     stage = Keeper(evolve(PARTNER, modalities=frozenset(Modality)))
     assert True not in notices(stage.from_inside(DESK, BOB, content))
     assert not stage.store.known
+
+
+def test_a_stranger_is_told_no_sooner_than_the_person_answers_where_that_would_reveal_her() -> None:
+    stage = Keeper()
+    stage.notices.anybody = lambda pair: NOTHING
+    assert len(stage.from_outside(TABLET, ALICE, HELLO)) == 1
+    assert not stage.outside.taken() and not stage.store.known
+    assert notices(stage.from_inside(DESK, BOB, HELLO)) == [True, False]
+    assert notices(stage.from_inside(DESK, BOB, HELLO)) == [False]
+
+
+def test_a_stranger_is_told_at_once_what_holds_for_everybody() -> None:
+    stage = Keeper()
+    stage.kept = CONTENT
+    stage.notices.anybody = lambda pair: CONTENT
+    stage.from_outside(TABLET, ALICE, HELLO)
+    assert notices(stage.outside.taken()) == [True]
+
+
+@pytest.mark.parametrize("how", ["watches", "watched", "named"])
+def test_who_knows_of_the_person_is_told_at_once(how: str) -> None:
+    stage = Keeper()
+    stage.notices.anybody = lambda pair: NOTHING
+    if how == "named":
+        stage.level("team")
+    else:
+        stage.befriend(BOB, State.FROM if how == "watches" else State.TO)
+    stage.outside.taken()
+    stage.from_outside(TABLET, ALICE, HELLO)
+    assert notices(stage.outside.taken()) == [True]
 
 
 def test_no_notice_about_what_does_not_pass() -> None:

@@ -175,7 +175,7 @@ def test_over_sip_the_notice_is_a_message_before_the_first(scene: Scene) -> None
     assert got[0]["x-gateway-disclosure"] == "kept" and not got[1]["x-gateway-disclosure"]
 
 
-def test_who_writes_first_over_sip_is_told_as_well(scene: Scene) -> None:
+def test_a_stranger_who_writes_first_is_told_before_he_is_answered(scene: Scene) -> None:
     gateway = scene.house.gateway
     tell(gateway, "publish", "switch", owner=DAVE, subject="history", state="on")
     (dave,) = scene.house.lab.online(DAVE)
@@ -183,7 +183,10 @@ def test_who_writes_first_over_sip_is_told_as_well(scene: Scene) -> None:
     assert isinstance(bill, SipPerson)
     bill.ua.message(f"sip:{DAVE}", "bill begins")
     dave.wait_for("message[body='bill begins']", PATIENCE)
-    assert bill.hears(TEXT)["x-gateway-disclosure"] == "kept"
+    dave.message(bill.name, "dave answers")
+    bill.hears("dave answers")
+    got = bill.ua.requests("MESSAGE")
+    assert [one.text for one in got] == [TEXT, "dave answers"] and got[0]["x-gateway-disclosure"] == "kept"
 
 
 def test_a_notice_of_theirs_is_shown(scene: Scene) -> None:
