@@ -201,7 +201,7 @@ def _state(document: PresenceDocument, dnd_is_busy: bool) -> str:
 def _activity(name: str, text: str) -> str:
     if not name:
         shown = escape_text(text, replace_illegal=True)
-        return f"<activity><custom LCID='1033'>{shown}</custom></activity>" if shown else ""
+        return f"<activity><custom LCID='1033'>{shown}</custom></activity>"
     token = states.TOKENS[name]
     most = f" maxAvailability='{token.most}'" if token.most is not None else ""
     return f"<activity token='{name}' minAvailability='{token.least}'{most}/>"
