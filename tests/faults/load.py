@@ -107,8 +107,11 @@ async def soak(folder: Path, options: argparse.Namespace) -> None:
 
 
 def _call_in_turns(credentials: Credentials, seconds: float, done: Any) -> None:
-    for _ in range(TURNS):
-        threading.Thread(target=_call, args=(credentials, seconds, done)).start()
+    turns = [threading.Thread(target=_call, args=(credentials, seconds, done)) for _ in range(TURNS)]
+    for turn in turns:
+        turn.start()
+    for turn in turns:
+        turn.join()  # a process whose first thread ends does not hand on what the others still put into the queue
 
 
 def _call(credentials: Credentials, seconds: float, done: Any) -> None:
