@@ -81,7 +81,11 @@ class Validating:
         argv = self.wrapped([str(_UNBOUND), "-d", "-p", "-c", str(path)])
         self.process = Process("unbound", argv, self.folder / "unbound.log")
         self.process.start()
-        self.process.await_ready(answers or self.answers, 10.0)
+        try:
+            self.process.await_ready(answers or self.answers, 10.0)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Ends it."""

@@ -207,7 +207,7 @@ async def test_an_answer_is_kept_and_asked_for_once(web: Web) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_one_reference_is_followed_and_the_shorter_time_counts(web: Web) -> None:
+async def test_one_reference_is_followed(web: Web) -> None:
     web.says({"url": f"https://{DOMAIN}:{web.number}/there", "expires": 600})
     web.says(NAMED, "/there")
     assert await web.vouches() and [path.partition("/")[2] for path in web.asked] == [PATH[1:], "there"]
@@ -216,6 +216,19 @@ async def test_one_reference_is_followed_and_the_shorter_time_counts(web: Web) -
     web.book = PoshBook(reactor, web.locate, web.number)
     assert not await web.vouches()
     assert "refers to another one" in web.book.why_not(DOMAIN) and not any("again" in path for path in web.asked)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(("first", "second", "kept"), [(300, 600, 300), (600, 300, 300), (900_000, 900_000, 86_400)])
+async def test_it_is_kept_for_the_shortest_time(web: Web, first: int, second: int, kept: int) -> None:
+    web.says({"url": f"https://{DOMAIN}:{web.number}/there", "expires": first})
+    web.says({**NAMED, "expires": second}, "/there")
+    assert await web.vouches()
+    moving = _Moving(kept - 60)
+    web.book._reactor = moving
+    assert web.book.vouches(DOMAIN, OURS)
+    moving.ahead = kept + 1
+    assert not web.book.vouches(DOMAIN, OURS)
 
 
 @pytest_twisted.ensureDeferred

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
@@ -39,6 +40,8 @@ class Zone:
     asked: Counter[tuple[str, str]] = field(factory=Counter)
     port: int = 0
     ttl: int = 300
+    validated: set[str] = field(factory=set)
+    """Kinds of records of which it says that it has validated them."""
 
     def respond(self, wire: bytes) -> bytes | None:
         question = dns.message.from_wire(wire)
@@ -46,6 +49,8 @@ class Zone:
         kind = dns.rdatatype.to_text(question.question[0].rdtype)
         self.asked[name, kind] += 1
         reply = dns.message.make_response(question)
+        if kind in self.validated and question.flags & dns.flags.AD:
+            reply.flags |= dns.flags.AD
         known = {owner for owner, _ in self.answers}
         found = self.answers.get((name, kind), [] if name in known else int(dns.rcode.NXDOMAIN))
         if found is None:
@@ -311,3 +316,38 @@ async def test_a_port_that_is_named_is_not_for_dns_to_say(zone: Zone, sip: Resol
     assert await hosts(sip, 5071) == ["partner.example:5071"]
     assert await hosts(sip) == ["a.example:5061"]
     assert zone.asked[SIPS] == 1
+
+
+@ensureDeferred
+@pytest.mark.parametrize("missing", [None, "SRV", "A", "TLSA"])
+async def test_secure_names_count_when_every_answer_on_the_way_is_validated(missing: str | None, zone: Zone) -> None:
+    zone.answers = {
+        ("_xmpp-server._tcp.partner.example", "SRV"): ["0 0 5269 a.partner.example."],
+        ("a.partner.example", "A"): ["8.8.8.1"],
+        ("_5269._tcp.a.partner.example", "TLSA"): ["3 1 1 " + "00" * 32],
+    }
+    zone.validated = {"SRV", "A", "AAAA", "TLSA"} - {missing or ""}
+    careful = Resolver(reactor, ["127.0.0.1"], timeout=0.4, port=zone.port, dane=True)
+    try:
+        (target,) = await careful.targets("partner.example")
+        assert len(target.associations) == (0 if missing else 1)
+    finally:
+        careful.stop()
+
+
+@ensureDeferred
+@pytest.mark.parametrize("failure", [int(dns.rcode.SERVFAIL), None])
+async def test_nobody_is_dialled_while_it_is_not_known_whether_there_are_secure_names(failure, zone: Zone) -> None:
+    zone.answers = {
+        ("_xmpp-server._tcp.partner.example", "SRV"): ["0 0 5269 a.partner.example.", "9 0 5269 b.partner.example."],
+        ("a.partner.example", "A"): ["8.8.8.1"],
+        ("b.partner.example", "A"): ["8.8.8.2"],
+        ("_5269._tcp.a.partner.example", "TLSA"): failure,
+        ("_5269._tcp.b.partner.example", "TLSA"): [],
+    }
+    zone.validated = {"SRV", "A", "AAAA", "TLSA"}
+    careful = Resolver(reactor, ["127.0.0.1"], timeout=0.4, port=zone.port, dane=True)
+    try:
+        assert [target.host for target in await careful.targets("partner.example")] == ["b.partner.example"]
+    finally:
+        careful.stop()
