@@ -1,7 +1,7 @@
 """One rich document in each protocol, octet for octet: every name, namespace and word that is on the wire."""
 
 import hashlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 from gateway.model.presence import (
     Activity,
@@ -16,7 +16,7 @@ from gateway.model.presence import (
     Slot,
     WorkingHours,
 )
-from gateway.protocols.msrtc.calendar import write_working_hours
+from gateway.protocols.msrtc.calendar import write_free_busy, write_working_hours
 from gateway.protocols.msrtc.categories import write_categories
 from gateway.protocols.pidf import write_pidf
 from gateway.protocols.pidf.timed import write_timed
@@ -290,5 +290,13 @@ def test_times_that_begin_after_the_next_quarter_are_written_and_not_more_than_s
     begin = now - 5
     assert write_timed(FreeBusy(begin, (Slot.BUSY,)), now) == ""
     assert write_timed(FreeBusy(begin, (Slot.BUSY, Slot.BUSY)), now).count("<ts:timed-status") == 1
+    assert "<rpid:away/>" in write_timed(FreeBusy(begin + 900, (Slot.OUT_OF_OFFICE,)), now)
     many = FreeBusy(begin + 900, (Slot.BUSY, Slot.FREE) * 70)
     assert write_timed(many, now).count("<ts:timed-status") == 64
+
+
+def test_four_quarters_are_one_octet_the_first_in_its_lowest_bits() -> None:
+    quarters = (Slot.TENTATIVE, Slot.FREE, Slot.OUT_OF_OFFICE, Slot.BUSY)
+    assert f">{b64encode(bytes([0b10_11_00_01])).decode()}</freeBusy>" in write_free_busy(FreeBusy(0, quarters))
+    five = (*quarters, Slot.TENTATIVE)
+    assert f">{b64encode(bytes([0b10_11_00_01, 0b01])).decode()}</freeBusy>" in write_free_busy(FreeBusy(0, five))
