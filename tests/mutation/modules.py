@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 _GOLDEN = ("tests/protocols/test_written_out.py",)
 _CATEGORIES = ("tests/protocols/msrtc", *_GOLDEN)
-_PIDF = ("tests/protocols/test_pidf.py", "tests/protocols/test_rpid.py", *_GOLDEN)
+_PIDF = (
+    "tests/protocols/test_pidf_writing.py",
+    "tests/protocols/test_pidf.py",
+    "tests/protocols/test_rpid.py",
+    *_GOLDEN,
+)
 _RULES = (
     "tests/policy/test_presence_rules.py",
     "tests/properties/test_presence_rules.py",
