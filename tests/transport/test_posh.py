@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
-from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -23,6 +22,7 @@ from gateway.transport.authority import CertificateAuthority
 from gateway.transport.certificate import PeerCertificate
 from gateway.transport.posh import PATH, PoshBook, Source, Unbelieved, read_document
 from gateway.transport.resolver import NotFound, Target
+from tests.transport.wires import until
 
 DOMAIN, HOSTING = "partner.example", "hosting.example"
 OURS = PeerCertificate(fingerprint_sha256="ab" * 32, fingerprint_sha512="cd" * 64)
@@ -330,16 +330,17 @@ async def test_what_is_used_is_asked_for_again_before_it_ends(web: Web) -> None:
     assert await web.vouches()
     moving.ahead = 560
     assert web.book.vouches(DOMAIN, OURS)
-    while len(web.asked) < 2:
-        await _turn()
-    while web.book._kept[DOMAIN].waiting is not None:
-        await _turn()
+    await until(lambda: len(web.asked) == 2 and web.book._kept[DOMAIN].waiting is None)
     moving.ahead = 900
     assert web.book.vouches(DOMAIN, OURS)
 
 
-def _turn() -> Any:
-    return deferLater(reactor, 0.01)  # type: ignore[arg-type]
+@pytest_twisted.ensureDeferred
+async def test_on_other_terms_it_is_asked_anew(web: Web, tmp_path: Path) -> None:
+    web.says(NAMED)
+    assert await web.vouches()
+    web.authorities = CertificateAuthority.open(tmp_path / "other").ca_file
+    assert not await web.vouches()
 
 
 @pytest_twisted.ensureDeferred
