@@ -22,7 +22,7 @@ from gateway.store.spooled import pack, unpack
 
 log = Log("spool")
 
-MOST_OUT = 500
+MOST_OUT = 1000
 """Messages of one route that are in memory; the others wait on the disk."""
 MOST_UNWRITTEN = 20_000
 """Messages that may wait for the disk; beyond that none is taken."""
@@ -234,9 +234,9 @@ class Spool:
 
     def _pull(self, route: Route) -> None:
         """Reads more of what is on the disk only, and hands it on, each decided about once more."""
-        if not route.behind or self._closed:
+        if not route.behind or self._closed or route.out >= MOST_OUT:
             return
-        while rows := self._store.after(route.name, route.after, self._written_through, MOST_OUT):
+        while rows := self._store.after(route.name, route.after, self._written_through, MOST_OUT - route.out):
             flying = self._flight.removed if self._flight is not None else frozenset()
             for row in rows:
                 if route.out >= MOST_OUT or route.rests_until is not None:

@@ -2,9 +2,11 @@
 
 Waking up costs more than a stanza: an idle core, cold caches, one poll, one read, one write. At some hundred stanzas a
 second nearly each of them comes alone, and what it costs is the waking. So above a rate the reactor is not asked for
-news more often than once per `GATHER_SECONDS`, and what came meanwhile shares one round. Below it nothing is held.
+news more often than once per `GATHER_SECONDS`, and what came meanwhile shares one round. Below it nothing is held, and
+what another thread has finished, like a commit, ends the wait: somebody has waited for that already.
 """
 
+import select
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,10 +46,11 @@ class Moderation:
 
 
 def moderate(
-    reactor: Any, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
+    reactor: Any, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
 ) -> None:
     """Puts a moderation before the poll of a Twisted reactor (`doIteration`), for as long as it lives."""
     poll, moderation = reactor.doIteration, Moderation()
+    sleep = sleep or _until_woken(reactor)
 
     def gathered(timeout: float | None) -> None:
         rest = moderation.rest(now(), timeout)
@@ -57,3 +60,13 @@ def moderate(
         poll(timeout)
 
     reactor.doIteration = gathered
+
+
+def _until_woken(reactor: Any) -> Callable[[float], object]:
+    """Gives a sleep that ends when another thread calls the reactor, of which `waker` can then be read."""
+    waker = getattr(reactor, "waker", None)
+    if waker is None:
+        return time.sleep
+    poll = select.poll()  # unlike select, it takes descriptors above 1,024
+    poll.register(waker.fileno(), select.POLLIN)
+    return lambda seconds: poll.poll(seconds * 1000)

@@ -1,9 +1,13 @@
 """What comes thick shares a round; what comes alone is not held."""
 
+import os
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.transport import moderation as moderation_module
 from gateway.transport.moderation import FREE_ROUNDS, GATHER_SECONDS, Moderation, moderate
 
 
@@ -72,3 +76,26 @@ def test_the_reactor_polls_after_the_rest_for_what_is_left_of_the_time() -> None
     assert set(slept) == {0.003}
     assert reactor.timeouts[0] == 0.003
     assert reactor.timeouts[-1] == pytest.approx(0.0)
+
+
+def test_what_another_thread_has_finished_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would last a minute."""
+    monkeypatch.setattr(moderation_module, "GATHER_SECONDS", 60.0)
+    reading, writing = os.pipe()
+
+    class Reactor:
+        waker = open(reading, "rb")  # noqa: SIM115 closed below
+        rounds = 0
+
+        def doIteration(self, timeout: float | None) -> None:  # noqa: N802 Twisted's name
+            self.rounds += 1
+
+    reactor = Reactor()
+    moderate(reactor)
+    os.write(writing, b"x")
+    started = time.monotonic()
+    for _ in range(40):
+        reactor.doIteration(None)
+    assert reactor.rounds == 40 and time.monotonic() - started < 60
+    reactor.waker.close()
+    os.close(writing)
