@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from attrs import frozen
 
+from plugins.legs.xmpp.confirming import WINDOW
+
 from .client import Client
 from .gateway import Gateway
 from .lab import Lab
@@ -14,7 +16,7 @@ from .scene import METRICS, READY, befriend, configuration, inside_trust, partne
 pytestmark = pytest.mark.interop
 
 ALICE, BOB, CAROL = "alice@corp.example", "bob@partner.example", "carol@ally.example"
-WINDOW = 64
+
 DELIVERED = 'gateway_spooled_total{outcome="delivered"}'
 
 
