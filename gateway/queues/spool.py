@@ -167,9 +167,8 @@ class Spool:
         for taken in batch.taken:
             try:
                 self._release(taken)
-            except Exception:  # noqa: BLE001 one bad envelope hurts one envelope
-                log.failure("a message could not be handed on")
-                self._metrics.errors().inc()
+            except Exception:  # noqa: BLE001 one bad envelope hurts one envelope, whose sender is told
+                self._fault(taken.envelope)
 
     def _failed(self, failure: Failure, batch: Batch) -> None:
         self._flight = None
@@ -204,20 +203,18 @@ class Spool:
             self.done(Ticket(number, since))
             return
         waits = route.behind or route.out >= MOST_OUT or route.rests_until is not None
-        if self._closed or (waits and not self._dead(route)):
+        dead = route.dead(self._reactor.seconds() - self.dead_seconds)
+        if self._closed or (waits and not dead):
             route.behind += 1
             return
         self._begin(number, route, partner, size)
-        if self._dead(route):
+        if dead:
             self.expired(taken.envelope, Problem.REMOTE_SERVER_TIMEOUT)
             return
         unchanged = taken.pair is None or taken.pair.facts is taken.facts
         envelope = taken.envelope if unchanged else self.reconsider(taken.envelope)
         if envelope is not None:
             self.deliver(envelope)
-
-    def _dead(self, route: Route) -> bool:
-        return route.dead(self._reactor.seconds() - self.dead_seconds)
 
     def _route(self, name: str) -> Route:
         return self._routes.get(name) or self._routes.setdefault(name, Route(name))
@@ -255,22 +252,28 @@ class Spool:
             self.done(ticket)  # a decoy from before a crash
             return
         try:
-            envelope: Envelope | None = unpack(row[5], ticket)
+            stored = unpack(row[5], ticket)
         except StoreError as problem:
             log.error("an entry of the spool is lost", detail=problem)  # noqa: TRY400 the text names what is wrong
             self.done(ticket)
             return
-        assert envelope is not None
         if self._now() - ticket.since > self.terms.seconds:
-            self.expired(envelope, Problem.REMOTE_SERVER_TIMEOUT)
+            self.expired(stored, Problem.REMOTE_SERVER_TIMEOUT)
             return
         try:
-            envelope = self.reconsider(envelope)
+            envelope = self.reconsider(stored)
             if envelope is not None:
                 self.deliver(stamped(envelope, ticket.since, self._now()))
-        except Exception:  # noqa: BLE001 one bad envelope hurts one envelope; it is tried again after a start
-            log.failure("a message could not be handed on")
-            self._metrics.errors().inc()
+        except Exception:  # noqa: BLE001 one bad envelope hurts one envelope, whose sender is told
+            self._fault(stored)
+
+    def _fault(self, envelope: Envelope) -> None:
+        log.failure("a message could not be handed on")
+        self._metrics.errors().inc()
+        try:
+            self.expired(envelope, Problem.INTERNAL_SERVER_ERROR)
+        except Exception:  # noqa: BLE001 it comes again after a start
+            log.failure("a sender could not be told")
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -393,6 +396,4 @@ class Spool:
 def lasting(envelope: Envelope) -> bool:
     """Says whether something is kept until it has come to its end: a text, or the word that one did not arrive."""
     content = envelope.content
-    return (isinstance(content, Message) and content.has_text) or (
-        isinstance(content, Bounce) and content.of == "message"
-    )
+    return content.has_text if isinstance(content, Message) else isinstance(content, Bounce) and content.of == "message"

@@ -332,6 +332,29 @@ def test_a_bounce_is_kept_like_a_message_and_replaces_it_in_one_commit(world: Wo
     assert [one.content for one in world.leg] == [back.content]
 
 
+def test_a_message_on_which_something_breaks_ends_with_its_sender_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just taken, and read from the disk after a start: nobody behind it waits."""
+
+    def breaks(envelope: Envelope) -> Envelope:
+        if _id(envelope) == "1":
+            raise ValueError("a bad envelope")
+        world.leg.append(envelope)
+        return envelope
+
+    world.spool.deliver = breaks
+    world.put("1")
+    world.put("2")
+    world.run()
+    assert (world.expired, world.out, world.accepted, len(world.spool)) == (["1"], ["2"], ["1", "2"], 1)
+    world.crash()
+    world.expired.clear()
+    monkeypatch.setattr(World, "reconsider", lambda world, envelope: breaks(envelope) and None)
+    world.crash()
+    assert (world.expired, world.out) == (["1"], ["2"])
+
+
 def _decoy(world: World) -> None:
     envelope = Envelope(PEOPLE[0], BOB, Message(id="decoy", bodies=(("", "secret"),)), Side.INTERNAL)
     promise = world.spool.accept(envelope, envelope, "partner.example", decoy=True)
