@@ -165,7 +165,7 @@ class Neighbour:
         while True:
             await asyncio.sleep(self.ask_seconds)
             for stream in [*self.ins, *([self.out] if self.out else [])]:
-                if stream.wire.writer.is_closing():
+                if stream.wire.lost:
                     stream.wire.reader.feed_eof()  # asyncio forgets to say so when TLS was started on the stream
             if self.out is not None and self.out.counts and self._unconfirmed:
                 self.out.wire.send(f"<r xmlns='{SM}'/>".encode())

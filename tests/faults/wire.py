@@ -96,6 +96,11 @@ class Wire:
         except ParseError as problem:
             raise StreamRefused(f"not well-formed: {problem}") from problem
 
+    @property
+    def lost(self) -> bool:
+        """Says whether the connection has ended or is ending; a transport of TLS that has lost its own says no more."""
+        return self.writer.is_closing() or self.writer.get_extra_info("socket") is None
+
     def abort(self) -> None:
         """Ends the connection at once; what is not sent is lost."""
         self.writer.transport.abort()

@@ -11,7 +11,7 @@ from gateway.policy.presence_rules import granted
 from gateway.policy.rules_meant import TooMuch
 from gateway.protocols.cpim import read_cpim, write_cpim
 from gateway.protocols.im_body import ReadBody, Text, read_body
-from gateway.protocols.msrtc.categories import compose, merge, read_categories
+from gateway.protocols.msrtc.categories import compose, merge, read_categories, write_categories
 from gateway.protocols.msrtc.container_lists import read_container_list
 from gateway.protocols.msrtc.containers import read_publish, read_roaming_self, read_set_container_members
 from gateway.protocols.msrtc.legacy import read_legacy
@@ -157,9 +157,11 @@ def microsoft(octets: bytes) -> None:
         except (DocumentError, sdp.NotMessages, SipSyntaxError):
             continue
     try:
-        compose(merge({}, read_categories(octets, NOW)))
+        document = compose(merge({}, read_categories(octets, NOW)))
     except DocumentError:
         return
+    written = read_categories(write_categories(document, ENTITY), NOW)
+    assert compose(merge({}, written)).available is document.available
 
 
 def pres_rules(octets: bytes) -> None:
