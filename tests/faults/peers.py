@@ -17,6 +17,8 @@ from tests.faults.wire import Established, accept, initiate
 from tests.faults.world import World
 
 RESET = struct.pack("ii", 1, 0)
+HALF_SECONDS = 0.2
+"""From the half stanza to the end of its connection."""
 SLOW = "slow.example"
 SLOW_ADDRESS = "127.0.0.203"
 HEADER = b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/str"
@@ -29,26 +31,28 @@ def break_off(peer: Neighbour, how: str) -> None:
         sock = transport.get_extra_info("socket")
         if how == "reset" and sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        elif how == "half" and sock is not None:
+        elif how == "half":
             stream.wire.send(b"<message from='v1@partner.example' to='u1@corp.example'><body>never fin")
-            sock.shutdown(socket.SHUT_WR)  # below TLS, which would say good-bye
+            asyncio.get_running_loop().call_later(HALF_SECONDS, transport.abort)
             continue
         transport.abort()
 
 
 async def breaking(world: World, form: Form) -> None:
     """Half-open, reset, end in the middle of a stanza, by turns on both sides."""
-    for turn in range(form.times * 2):
+    turns = max(3, form.times * 2)
+    for turn in range(turns):
         await asyncio.sleep(world.dice.uniform(0.5, 1.5))
         peer = world.dice.choice((world.inside, world.outside))
         how = ("reset", "half", "hang")[turn % 3]
         if how != "hang":
             break_off(peer, how)
+            await asyncio.sleep(2 * HALF_SECONDS)
         else:
             await _hang(world, peer)
         if not await world.links():
             return
-    world.remarks.append(f"{form.times * 2} streams broken")
+    world.remarks.append(f"{turns} streams broken")
 
 
 async def _hang(world: World, peer: Neighbour) -> None:
