@@ -76,6 +76,7 @@ def sip_uri(octets: bytes) -> None:
     except SipSyntaxError:
         return
     assert SipUri.parse(str(uri)) == SipUri.parse(str(SipUri.parse(str(uri))))
+    assert uri.same_as(SipUri.parse(str(uri))) or uri.has_headers
     try:
         address = address_of(uri)
         assert address_of(SipUri.parse(str(uri_of(address)))) == address
