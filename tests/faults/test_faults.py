@@ -1,4 +1,4 @@
-"""Every case, in its quick form; `python -m tests.faults [--case F3] [--seed N]` runs all."""
+"""The cases that are stable, in their quick form; `python -m tests.faults [--case F3] [--seed N]` runs all."""
 
 import os
 import re
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.interop
 ROOT = Path(__file__).parent.parent.parent
 AT_ONCE = 2
 SEED = 1
-EVERY_TIME = tuple(CASES)
-"""Each has been seen to pass again and again on a busy machine."""
+EVERY_TIME = tuple(name for name in CASES if name != "F6")
+"""Those that have been seen to pass again and again; F6 does not end in one of several runs, and nobody knows why yet."""
 MOST_SECONDS = 400
 SYSTEM = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
