@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 AT_ONCE = 2
 SEED = 1
 EVERY_TIME = tuple(name for name in CASES if name != "F6")
-"""Those that have been seen to pass again and again; F6 does not end in one of several runs, and nobody knows why yet."""
+"""Those that have been seen to pass again and again; F6 does not end in one of several runs: not explained yet."""
 MOST_SECONDS = 400
 SYSTEM = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
