@@ -47,8 +47,8 @@ class Telling:
         While something waits for him already there is nothing to do: what he is told is looked up when it goes.
         """
         if pair.waiting:
-            takes = pair.revoking_since is not None or not presence.document.available
-            if takes and _known(pair) != OFFLINE:
+            known, (_, seen) = _known(pair), self._judged(pair, _envelope(pair, presence))
+            if known is None or not known.names <= seen.names:
                 self._hurry(pair)
             return
         if pair.held is not None:
