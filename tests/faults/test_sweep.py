@@ -28,9 +28,9 @@ SpoolStore.after = lambda store, *terms: after(store, *terms)[::-1]
 RUN = "import sys; from tests.faults.sweep import main; sys.exit(main(sys.argv[1:]))"
 
 
-def swept(kills: int, before: str = "") -> "subprocess.CompletedProcess[str]":
+def swept(kills: int, before: str = "", seed: int = SEED) -> "subprocess.CompletedProcess[str]":
     """Runs the command in a process of its own, for it forks."""
-    argv = [sys.executable, "-c", before + RUN, "--kills", str(kills), "--seed", str(SEED)]
+    argv = [sys.executable, "-c", before + RUN, "--kills", str(kills), "--seed", str(seed)]
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -46,5 +46,11 @@ def test_nothing_accepted_is_lost_however_often_and_wherever_it_is_killed() -> N
     ("planted", "fault"), [(ANSWERS_BEFORE_THE_DISK, "lost"), (HANDS_ON_THE_NEWEST_FIRST, "reordered")]
 )
 def test_what_breaks_a_promise_is_found_out(planted: str, fault: str) -> None:
-    done = swept(15, planted)
-    assert done.returncode == 1 and f"WRONG {fault}: " in done.stdout, done.stdout + done.stderr
+    """Where a kill falls is not the same each time: a seed finds it every other time, one of twelve does."""
+    told = ""
+    for seed in range(12):
+        done = swept(15, planted, seed)
+        told += done.stdout + done.stderr
+        if done.returncode == 1:
+            break
+    assert f"WRONG {fault}: " in told, told
