@@ -81,7 +81,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "gateway.protocols.spoken": ("tests/protocols/test_spoken.py",),
     "gateway.protocols.xmpp.stanzas.caps": _stanzas("caps"),
     "gateway.protocols.xmpp.stanzas.card": _stanzas("card"),
-    "gateway.protocols.xmpp.stanzas.photos": _stanzas("card"),
+    "gateway.protocols.xmpp.stanzas.photos": _stanzas("photos", "card"),
     "gateway.protocols.xmpp.stanzas.presences": _stanzas("presences", "presence_reading"),
     "gateway.protocols.xmpp.stanzas.published": _stanzas("published"),
     "plugins.legs.xmpp.outward": ("tests/plugins/legs/xmpp/test_outward.py",),
