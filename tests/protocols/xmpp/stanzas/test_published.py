@@ -1,5 +1,7 @@
 """Personal eventing both ways."""
 
+import base64
+import hashlib
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.model.presence import Activity, Field, Mood, Photo, Place, PresenceDocument
 from gateway.protocols.xmpp.stanzas.messages import read_message
-from gateway.protocols.xmpp.stanzas.published import NODE_OF, PublishedEvent, write_event
+from gateway.protocols.xmpp.stanzas.published import NODE_OF, PublishedEvent, read_items, write_event
 from tests.protocols.xmpp.stanzas.parsing import NOW, RECIPIENT, SENDER, parse
 from tests.protocols.xmpp.stanzas.strategies import EVENT_VALUES, PHOTOS
 
@@ -88,11 +90,85 @@ METADATA = "urn:xmpp:avatar:metadata"
         (f"<info id='{SHA1}' bytes='70000' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
         (f"<info id='{SHA1}' bytes='100' type='image/svg+xml'/>", PublishedEvent({Field.PHOTO: None})),
         ("<info id='canary' bytes='100' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1.upper()}' bytes='65536' type='image/png'/>", PublishedEvent({}, SHA1)),
+        (f"<info id='{SHA1}' bytes='65537' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1}' bytes='00000100' type='image/png'/>", PublishedEvent({}, SHA1)),
+        (f"<info id='{SHA1}' bytes='000000100' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1}' bytes='' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1}' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1}0' bytes='100' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1[:-1]}X' bytes='100' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
+        (f"<info id='{SHA1[:-1]}' bytes='100' type='image/png'/>", PublishedEvent({Field.PHOTO: None})),
         ("", PublishedEvent({Field.PHOTO: None})),
     ],
 )
 def test_a_picture_is_told_by_its_hash(inside: str, expected: PublishedEvent) -> None:
     assert event(METADATA, item(f"<metadata xmlns='{METADATA}'>{inside}</metadata>")) == expected
+
+
+def test_a_picture_itself_is_read_and_its_hash_is_not_asked_for() -> None:
+    content = b"\x89PNG\r\n\x1a\n"
+    node, octets = "urn:xmpp:avatar:data", base64.b64encode(content).decode()
+    photo = Photo("image/png", content, hashlib.sha1(content).hexdigest())
+    assert event(node, item(f"<data xmlns='{node}'>{octets}</data>")) == PublishedEvent({Field.PHOTO: photo})
+    for wrong in (f"<data xmlns='canary'>{octets}</data>", f"<canary xmlns='{node}'>{octets}</canary>"):
+        assert event(node, item(wrong)) == PublishedEvent({Field.PHOTO: None})
+    assert event(node, item(f"<data xmlns='{node}'>canary!</data>")) == PublishedEvent({Field.PHOTO: None})
+
+
+@pytest.mark.parametrize(
+    ("node", "inside", "fields"),
+    [
+        (ACTIVITY, "<canary xmlns='{}'><working/></canary>", {Field.ACTIVITY}),
+        (ACTIVITY, "<activity xmlns='canary'><working xmlns='{}'/></activity>", {Field.ACTIVITY}),
+        (MOOD, "<canary xmlns='{}'><happy/></canary>", {Field.MOOD}),
+        (PLACE, "<canary xmlns='{}'><room>1</room></canary>", {Field.LOCATION}),
+        (NICK, "<canary xmlns='{}'>name</canary>", {Field.DISPLAY_NAME}),
+        (METADATA, "<canary xmlns='{}'/>", {Field.PHOTO}),
+    ],
+)
+def test_another_payload_withdraws(node: str, inside: str, fields: set[Field]) -> None:
+    assert event(node, item(inside.format(node))).fields == dict.fromkeys(fields)
+
+
+def test_a_card_of_another_kind_withdraws_what_a_card_says() -> None:
+    node = "urn:xmpp:vcard4"
+    for wrong in ("<vcard xmlns='canary'><title><text>Boss</text></title></vcard>", f"<canary xmlns='{node}'/>"):
+        fields = event(node, item(wrong)).fields
+        assert fields[Field.TITLE] is None and set(fields.values()) == {None}
+
+
+PUBSUB = "http://jabber.org/protocol/pubsub"
+
+
+def test_the_items_of_a_result_are_read_like_those_of_an_event() -> None:
+    """XEP-0060 section 6.5; their namespace is that of the answer."""
+    text = f"<items xmlns='{PUBSUB}' node='{MOOD}'><item><mood xmlns='{MOOD}'><happy/></mood></item></items>"
+    assert read_items(parse(text)) == PublishedEvent({Field.MOOD: Mood("happy")})
+    for other in (text.replace("node='", "node='canary"), text.replace(f" node='{MOOD}'", "")):
+        assert read_items(parse(other)) == PublishedEvent()
+
+
+@pytest.mark.parametrize(
+    "inside", ["", "<item xmlns='canary'><mood/></item>", "<canary/>", "<retract xmlns='canary'/>"]
+)
+def test_what_is_neither_item_nor_retraction_says_nothing(inside: str) -> None:
+    assert event(MOOD, inside) == PublishedEvent()
+
+
+def test_a_retraction_after_an_item_and_before_it() -> None:
+    happy = item(f"<mood xmlns='{MOOD}'><happy/></mood>")
+    assert event(MOOD, f"{happy}<retract id='x'/>").fields == {Field.MOOD: None}
+    assert event(MOOD, f"<retract id='x'/>{happy}").fields == {Field.MOOD: Mood("happy")}
+
+
+def test_a_value_stays_out_of_what_an_event_says_of_itself() -> None:
+    assert "secret" not in repr(PublishedEvent({Field.DISPLAY_NAME: "secret"}))
+
+
+def test_no_activity_writes_no_payload() -> None:
+    text = write_event(Field.ACTIVITY, PresenceDocument({}), SENDER, RECIPIENT)
+    assert f"<item id='current'><activity xmlns='{ACTIVITY}'/></item>" in text
 
 
 def test_a_new_card_replaces_the_old_one() -> None:
