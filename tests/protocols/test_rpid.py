@@ -1,5 +1,7 @@
 """The words of RFC 4480: the tables are complete and lose nothing on the way back."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,3 +128,52 @@ def test_implied_availability_of_protocols_4_1(words: list[str], show: Show | No
 def test_shown_words_are_words() -> None:
     assert set(rpid.SHOWN_AS) <= words_of_schema("activities")
     assert set(rpid.WORD_OF_SHOW.values()) <= set(rpid.SHOWN_AS)
+
+
+def test_words_and_texts_of_activities_exactly() -> None:
+    undefined = partial(Activity, "undefined", "")
+    assert rpid.activity_of("unknown", "n") == undefined("n") and rpid.activity_of("unknown") == undefined("")
+    assert rpid.activity_of("canary", "n") is None
+    assert rpid.activity_of("performance") == undefined("performance")
+    assert rpid.activity_of("performance", "n") == undefined("n")
+    assert rpid.activity_of("tv", "n") == Activity("relaxing", "watching_tv", "n")
+    assert rpid.other_activity("Doing chores: Buying groceries", "n") == Activity(
+        "doing_chores", "buying_groceries", "n"
+    )
+    assert rpid.other_activity(" doing chores ") == Activity("doing_chores", "", "")
+    assert rpid.other_activity("doing chores: canary", "n") == undefined("doing chores: canary")
+    assert rpid.other_activity("canary: buying groceries") == undefined("canary: buying groceries")
+    assert rpid.other_activity("undefined", "n") == undefined("undefined")
+    assert rpid.other_activity("", "n") == undefined("n") and rpid.other_activity("") is None
+    assert rpid.write_activity(Activity("doing_chores", "buying_groceries", "t")) == (
+        "other",
+        "doing chores: buying groceries",
+        "t",
+    )
+    assert rpid.write_activity(Activity("doing_chores", "", "t")) == ("other", "doing chores", "t")
+    assert rpid.write_activity(Activity("relaxing", "watching_tv", "t")) == ("tv", "", "t")
+    assert rpid.write_activity(Activity("inactive", "canary", "")) == ("other", "inactive", "")
+    assert rpid.write_activity(Activity("canary", "watching_tv", "t")) == ("other", "t", "")
+    assert rpid.write_activity(undefined("performance")) == ("performance", "", "")
+    assert rpid.write_activity(undefined("")) == ("unknown", "", "")
+    assert rpid.write_activity(undefined("working: coding")) == ("unknown", "", "working: coding")
+
+
+def test_words_and_texts_of_moods_exactly() -> None:
+    assert rpid.mood_of("unknown", "n") == Mood("undefined", "n")
+    assert (
+        rpid.mood_of("in-awe", "n") == Mood("in_awe", "n")
+        and rpid.mood_of("amorous") is None
+        and rpid.mood_of("canary") is None
+    )
+    assert rpid.other_mood(" Amorous ", "n") == Mood("amorous", "n") and rpid.other_mood("in love", "") == Mood(
+        "in_love", ""
+    )
+    assert rpid.other_mood("undefined", "n") == Mood("undefined", "undefined")
+    assert rpid.other_mood("so so", "n") == Mood("undefined", "so so")
+    assert rpid.other_mood("", "n") == Mood("undefined", "n") and rpid.other_mood("") is None
+    assert rpid.write_mood(Mood("in_awe", "t")) == ("in_awe", "", "t")
+    assert rpid.write_mood(Mood("amorous", "t")) == ("other", "amorous", "t")
+    assert rpid.write_mood(Mood("undefined", "so so")) == ("other", "so so", "")
+    assert rpid.write_mood(Mood("undefined", "")) == ("unknown", "", "")
+    assert rpid.write_mood(Mood("undefined", "happy")) == ("unknown", "", "happy")
