@@ -82,6 +82,7 @@ def test_a_partner_that_is_killed_in_the_middle_gets_everything(scene: Scene, pe
     reader = scene.bob if peer == "ejabberd" else scene.carol
     server = scene.lab.servers[reader.bare.partition("@")[2]]
     before = _number(scene, DELIVERED)
+    time.sleep(5.0)  # ejabberd has made its accounts, and writes them to the disk some seconds later
     server.kill()
     reader.wait_for_event("disconnected")
     asked, mark = scene.alice.mark(), reader.mark()
