@@ -99,9 +99,20 @@ def test_no_published_value_is_in_the_json(two_runs):
         assert canary.lower() not in out.lower()
 
 
+def heed_ctrl_c():
+    """Undoes what a shell did that started the tests in the background: such a child ignores SIGINT for good."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_it_cleanly(tmp_path):
     process = subprocess.Popen(
-        DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env={"TMPDIR": str(tmp_path)}
+        DEMO,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={"TMPDIR": str(tmp_path)},
+        preexec_fn=heed_ctrl_c,
     )
     assert process.stdout is not None and process.stderr is not None
     told = ""
