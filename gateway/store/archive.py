@@ -16,6 +16,7 @@ from gateway.model.chain import Anchor, canonical, digest, link, seal
 from gateway.model.records import FORM, Record, body_digest, body_text, message_entry
 from gateway.store import postgresql
 from gateway.store.database import Database, Reactor, Statement
+from gateway.store.grouping import inserting
 from gateway.store.sealing import Keys
 
 SCHEMA = Path(__file__).parent / "archive_schema"
@@ -26,10 +27,6 @@ FILE = "archive.db"
 """The name of the archive in the state folder."""
 STEP = 10_000
 """Records that one erasure or removal concerns at most."""
-_INSERT = "INSERT INTO record VALUES "
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_AT_ONCE = (64, 16, 4, 1)
-"""Rows that one statement adds: each statement gives up the interpreter's lock and waits to get it back."""
 _SALT, _CHANCE = 16, 44
 """Random bytes of a salt, and of a record: two salts and a nonce."""
 LISTED = 5_000
@@ -138,7 +135,7 @@ class ArchiveStore:
         follows: tuple[Statement, ...] = ()
         if self._unlisted >= LISTED:
             self._unlisted, follows = 0, _LIST
-        return self._database.write_all((*changes, *adding(added), *follows))
+        return self._database.write_all((*changes, *inserting("record", added), *follows))
 
     def write(self, statements: Iterable[Statement]) -> "Deferred[None]":
         """Carries out statements, all or none."""
@@ -151,16 +148,6 @@ class ArchiveStore:
     def close(self) -> "Deferred[None]":
         """Writes what waits, then closes."""
         return self._database.close()
-
-
-def adding(rows: Sequence[RecordRow]) -> Iterator[Statement]:
-    """Gives the statements that add rows, as few as can be."""
-    first = 0
-    for size in _AT_ONCE:
-        sql = _INSERT + ", ".join([_ROW] * size)
-        while len(rows) - first >= size:
-            yield sql, [value for row in rows[first : first + size] for value in row]
-            first += size
 
 
 def chained(records: Sequence[Record], head: Anchor, keys: Keys) -> tuple[list[RecordRow], Anchor]:

@@ -173,6 +173,8 @@ def _commit(connection: sqlite3.Connection, group: Sequence[Write]) -> tuple[lis
     """Commits a group; gives the outcome of each write, and why the group as a whole failed."""
     try:
         connection.execute("BEGIN IMMEDIATE")
+        if len(group) == 1:
+            return [(group[0], _carry_out_alone(connection, group[0]))], None
         outcomes = [(write, _carry_out(connection, write)) for write in group]
         connection.execute("COMMIT")
     except sqlite3.Error as problem:
@@ -181,6 +183,20 @@ def _commit(connection: sqlite3.Connection, group: Sequence[Write]) -> tuple[lis
         failure = f"the database cannot be written: {problem}"
         return [(write, failure) for write in group], failure
     return outcomes, None
+
+
+def _carry_out_alone(connection: sqlite3.Connection, write: Write) -> str | None:
+    """Carries out and commits the only write of a transaction; a wrong statement undoes it all."""
+    try:
+        for sql, parameters in write.statements:
+            connection.execute(sql, parameters)
+    except (sqlite3.Error, *_UNFIT) as problem:
+        if not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK")
+        return f"the write is refused: {problem}"
+    connection.execute("COMMIT")
+    return None
 
 
 def _carry_out(connection: sqlite3.Connection, write: Write) -> str | None:

@@ -10,13 +10,12 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from gateway.errors import StoreError
-from gateway.store.database import Database, Reactor, Statement
+from gateway.store.database import Database, Reactor
+from gateway.store.grouping import deleting, inserting
 
 SCHEMA = Path(__file__).parent / "spool_schema"
 PRAGMAS = ("PRAGMA secure_delete = ON",)
 """What is done with is overwritten, not only forgotten."""
-_INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)"
-_DELETE = "DELETE FROM entry WHERE seq = ?"
 
 Row = tuple[int, str, str, float, int, str]
 """seq, route, partner, since (posix seconds), size (bytes), envelope."""
@@ -59,8 +58,7 @@ class SpoolStore:
 
     def change(self, added: Iterable[Row], removed: Iterable[int]) -> "Deferred[None]":
         """Adds and removes entries in one commit; the Deferred fires when that is on the disk."""
-        gone: list[Statement] = [(_DELETE, (number,)) for number in removed]
-        return self._database.write_all([*gone, *((_INSERT, row) for row in added)])
+        return self._database.write_all([*deleting("entry", list(removed)), *inserting("entry", list(added))])
 
     def after(self, route: str, number: int, through: int, most: int) -> list[Row]:
         """Gives some entries of a route behind one number and up to another, in their order."""

@@ -18,7 +18,6 @@ from gateway.store.archive import (
     SCHEMA,
     ArchiveStore,
     Place,
-    adding,
     chained,
     emptied,
     emptying,
@@ -27,6 +26,7 @@ from gateway.store.archive import (
     removal,
 )
 from gateway.store.archive_reading import ArchiveSearch, lines, search
+from gateway.store.grouping import inserting
 from gateway.store.sealing import Keys
 
 KEYS = Keys.parse(base64.b64encode(bytes(range(32))).decode())
@@ -44,15 +44,6 @@ def told(number: int) -> Record:
 
 def rows_of(first: int, last: int, head: Any) -> Any:
     return chained([told(number) for number in range(first, last)], head, KEYS)
-
-
-@pytest.mark.parametrize("count", [0, 1, 3, 63, 64, 65, 84, 150])
-def test_rows_are_added_in_order_by_few_statements(count: int) -> None:
-    rows: Any = [(number, *"abcdefghi") for number in range(count)]
-    statements = list(adding(rows))
-    assert [value for _, values in statements for value in values] == [value for row in rows for value in row]
-    assert all(sql.count("?") == len(values) for sql, values in statements)
-    assert len(statements) <= count // 64 + 9
 
 
 @pytest_twisted.ensureDeferred
@@ -109,7 +100,7 @@ async def test_an_archive_of_the_first_schema_is_taken_over(tmp_path: Path) -> N
         old.executescript((first / "001.sql").read_text())
         old.execute("PRAGMA journal_mode = WAL")
         rows, head = rows_of(0, 30, archive.Anchor(0, "0" * 64))
-        for sql, values in adding(rows):
+        for sql, values in inserting("record", rows):
             old.execute(sql, values)
         old.executescript(
             "CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (1)"

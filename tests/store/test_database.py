@@ -239,3 +239,12 @@ def test_a_lost_file_is_noticed(database: Database, path: Path) -> None:
     os.rename(path, path.with_suffix(".away"))
     assert "gone" in str(database.check())
     os.rename(path.with_suffix(".away"), path)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refused_write_that_comes_alone_leaves_nothing_of_itself_behind(database: Database) -> None:
+    with pytest.raises(StoreError, match="the write is refused"):
+        await database.write_all([(INSERT, ("one", b"x")), (INSERT, ("one",))])
+    assert database.read("SELECT count(*) FROM secret WHERE name = 'one'") == [(0,)]
+    await database.write(INSERT, ("two", b"x"))
+    assert database.check() is None
