@@ -1,5 +1,6 @@
 """A SIP desk between XMPP stanzas and SIP messages, with a house that lets everything through and writes it down."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
@@ -68,7 +69,10 @@ class OpenHouse:
 
 @define
 class Bridge:
-    """Is the XMPP to SIP gateway of example.com, as RFC 7572 and RFC 8048 draw it; romeo's server is example.net."""
+    """Is the XMPP to SIP gateway of example.com, as RFC 7572 and RFC 8048 draw it; romeo's server is example.net.
+
+    With `home` and `peer` exchanged it is romeo's, and juliet's server speaks SIP.
+    """
 
     house: OpenHouse = field(factory=OpenHouse)
     clock: Clock = field(factory=Clock)
@@ -76,6 +80,14 @@ class Bridge:
     languages: tuple[str, ...] = ()
     literal: bool = False
     mark: str = ""
+    home: str = "example.com"
+    peer: str = "example.net"
+    host: str = "x2s.example.com:5061"
+    """Stands in our Via."""
+    over: str = "TLS"
+    tokens: Callable[[], str] = field(factory=counting)
+    """Makes tags and Call-IDs."""
+    branches: Callable[[], str] = field(factory=counting)
     agent: UserAgent = field(init=False)
     desk: SipDesk = field(init=False)
     asked: list[Request] = field(factory=list)
@@ -84,8 +96,8 @@ class Bridge:
     """Responses of ours."""
 
     def __attrs_post_init__(self) -> None:
-        transactions = TransactionLayer(counting(), "x2s.example.com:5061", lambda flow: "TLS")
-        station = Station(transactions, counting(), OURS, lambda local, domain, hop: FLOW, mark=self.mark)
+        transactions = TransactionLayer(self.branches, self.host, lambda flow: self.over)
+        station = Station(transactions, self.tokens, OURS, lambda local, domain, hop: FLOW, mark=self.mark)
         self.agent = UserAgent(station, self)
         self.desk = SipDesk(
             Side.EXTERNAL,
@@ -104,7 +116,7 @@ class Bridge:
     # -- what the user agent asks --
 
     def serves(self, domain: str) -> bool:
-        return domain == "example.com"
+        return domain == self.home
 
     def watcher(self, presentity: str, watcher: str, package: str) -> int:
         return self.desk.watcher(presentity, watcher)
@@ -138,7 +150,7 @@ class Bridge:
     def take(self, message: Request | Response) -> list[str]:
         """Takes a message of romeo's server and gives the stanzas that come of it."""
         before = len(self.house.received)
-        for event in self.agent.received(message, FLOW, {"example.net"}, self.clock.seconds()):
+        for event in self.agent.received(message, FLOW, {self.peer}, self.clock.seconds()):
             self.desk.happened(event)
         self.settle()
         return [stanza_of(envelope) for envelope in self.house.received[before:]]
