@@ -26,7 +26,7 @@ class Wire:
     tapped: Callable[[bytes], object] = lambda octets: None
     said_good_bye: bool = False
     header: Element | None = None
-    _parser: XMLPullParser = field(factory=lambda: XMLPullParser(["start", "end"]))
+    _parser: "XMLPullParser[Element]" = field(factory=lambda: XMLPullParser(["start", "end"]))
     _depth: int = 0
     _ready: deque[Element] = field(factory=deque)
 
@@ -80,7 +80,8 @@ class Wire:
     def _parse(self, octets: bytes) -> None:
         try:
             self._parser.feed(octets)
-            for event, element in self._parser.read_events():
+            for event, element in self._parser.read_events():  # type: ignore[misc]  # pairs, with these events
+                assert isinstance(element, Element)
                 if event == "start":
                     self._depth += 1
                     if self._depth == 1:
