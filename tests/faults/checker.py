@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from attrs import define, field, frozen
 
+from plugins.legs.xmpp.confirming import WINDOW
 from tests.faults.history import Event, Kind
 
 Pair = tuple[str, str]
@@ -39,7 +40,7 @@ class Violation:
 class Terms:
     """What is promised."""
 
-    window: int = 64
+    window: int = WINDOW
     """Messages that may come twice for each unclean end of a stream."""
     revocation_seconds: float = 10.0
     """After a level is lowered, until nothing of what it withholds may arrive; bytes on their way included."""

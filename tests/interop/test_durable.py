@@ -59,6 +59,17 @@ def _texts(client: Client, mark: int) -> list[str]:
     return [got.text("body") for got in client.stanzas("message/body", after=mark)]
 
 
+def _exchange_one(scene: Scene, reader: Client) -> None:
+    """Has one message arrive, so that alice's server has a stream on which it counts.
+
+    Between `<success/>` and the features of a new stream Prosody 0.12 sends what comes then ahead of what it had
+    queued before, and it forgets what it has sent there before `<enabled/>` when the stream breaks.
+    """
+    mark = reader.mark()
+    scene.alice.message(reader.bare, f"first to {reader.bare}")
+    reader.wait_for(lambda got: got.text("body") == f"first to {reader.bare}", 20.0, after=mark)
+
+
 def _all_done(scene: Scene) -> None:
     until(lambda: _number(scene, "gateway_spool_messages") == 0, "the spool is empty", 20.0)
 
@@ -107,6 +118,7 @@ def test_a_partner_that_is_killed_in_the_middle_gets_everything(scene: Scene, pe
 def test_a_gateway_that_is_killed_in_the_middle_loses_nothing_that_it_accepted(scene: Scene, peer: str) -> None:
     """alice's server counts (XEP-0198): what it got no answer for, it gives back to her as an error."""
     reader = scene.bob if peer == "ejabberd" else scene.carol
+    _exchange_one(scene, reader)
     marks = scene.alice.mark(), reader.mark()
     sent = {scene.alice.message(reader.bare, f"to {peer} {number}"): f"to {peer} {number}" for number in range(300)}
     time.sleep(0.2)
@@ -121,7 +133,7 @@ def test_a_gateway_that_is_killed_in_the_middle_loses_nothing_that_it_accepted(s
 
     until(ended, "each is read or came back", 40.0)
     _all_done(scene)
-    got = _texts(reader, marks[1])
+    got = [text for text in _texts(reader, marks[1]) if text in sent.values()]
     assert len(got) - len(set(got)) <= WINDOW
     first = list(dict.fromkeys(got))
     assert first == sorted(first, key=lambda text: int(text.rpartition(" ")[2]))
