@@ -62,6 +62,8 @@ class Notifier:
     interval: float = INTERVAL
     limit: int = LIMIT
     per_domain: int = PER_DOMAIN
+    closed: Callable[[str, str, tuple[str, ...]], Document] = lambda presentity, package, accept: NOTHING
+    """Gives what a watcher is told of a presentity for the last time, when his subscription is over."""
     _watches: dict[DialogKey, Watch] = field(init=False, factory=dict)
     _pairs: dict[tuple[str, str, str], list[Watch]] = field(init=False, factory=dict)
     _paced: dict[tuple[str, str, str], float] = field(init=False, factory=dict)
@@ -271,8 +273,7 @@ class Notifier:
         watch.due, watch.forced, watch.waiting = now, True, False
         fetch = first and watch.fetch
         if asked == 0 and not fetch:
-            watch.document = NOTHING
-            self._finish(watch, "timeout", now)
+            self._leave(watch, now)
             self._events.append(self._gone(watch, "unsubscribed"))
             return
         if fetch:
@@ -289,9 +290,14 @@ class Notifier:
         return began + self.interval
 
     def _expire(self, watch: Watch, now: float) -> None:
-        watch.document = NOTHING
-        self._finish(watch, "timeout", now)
+        self._leave(watch, now)
         self._events.append(self._gone(watch, "timeout"))
+
+    def _leave(self, watch: Watch, now: float) -> None:
+        """Tells who was shown a document that nobody is there, and ends his subscription (RFC 8048 section 5.3.3)."""
+        shown = watch.state is WatchState.ACTIVE
+        watch.document = self.closed(watch.presentity, watch.package, watch.accept) if shown else NOTHING
+        self._finish(watch, "timeout", now)
 
     def _finish(self, watch: Watch, reason: str, now: float) -> None:
         """Sends the last NOTIFY and forgets the subscription."""
@@ -311,6 +317,8 @@ class Notifier:
         made.headers.add("Subscription-State", watch.state_header(now))
         if watch.document.body:
             made.headers.add("Content-Type", watch.document.content_type)
+            if watch.document.language:
+                made.headers.add("Content-Language", watch.document.language)
             made.body = watch.document.body
         self.station.send_within(watch.dialog, made, now, _Told(watch.dialog.key))
         if watch.fetch:

@@ -264,7 +264,8 @@ class Subscriber:
     def _show(self, known: Subscribed, request: Request) -> None:
         kind = request.content_type
         kind_said = kind[0] if kind is not None and request.body else ""
-        self._events.append(Active(known.key, kind_said, request.body, known.expires == 0))
+        language = request.headers.get("content-language") or ""
+        self._events.append(Active(known.key, kind_said, request.body, known.expires == 0, language))
 
     def _alive(self, known: Subscribed, state: SubscriptionState, now: float) -> None:
         """Takes the time that is left, which a NOTIFY says with authority (RFC 6665 section 4.1.3)."""

@@ -78,6 +78,8 @@ class Active:
     body: bytes = field(repr=False)
     fetched: bool = False
     """It answers a fetch: nothing follows, and nothing was agreed to (RFC 8048 section 7.1)."""
+    language: str = ""
+    """Content-Language as it came."""
 
 
 @frozen

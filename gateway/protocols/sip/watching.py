@@ -25,6 +25,8 @@ class Document:
 
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
+    language: str = ""
+    """The language of all that a person has written in it (Content-Language)."""
 
 
 NOTHING = Document()

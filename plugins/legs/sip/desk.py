@@ -230,7 +230,7 @@ class SipDesk:
         if kind not in ocs.ACCEPTED["presence"]:
             self._gone(key)
             return
-        changes = self._heard.changes(key, kind, event.body)
+        changes = self._heard.changes(key, kind, event.body, event.language)
         if self._side is Side.INTERNAL:  # before presence, which would be told without it
             self._house.published(person(key.presentity), self._heard.card(key))
         for resource, presence in changes:

@@ -12,6 +12,7 @@ from gateway.errors import AddressError
 from gateway.log import Log
 from gateway.model.address import Address
 from gateway.model.presence import OFFLINE, Field, Presence, PresenceDocument
+from gateway.protocols.ids import clean_language
 from gateway.protocols.msrtc.names import CATEGORIES_TYPE
 from gateway.protocols.pidf import read_pidf
 from gateway.protocols.pidf.reading import ReadTuple
@@ -57,11 +58,16 @@ class Heard:
     _cards: dict[SubscriptionKey, Mapping[Field, Any]] = field(factory=dict)
     _instances: dict[SubscriptionKey, Instances] = field(factory=dict)
     """What peers that send categories have said, which may be only what changed."""
-    _latest: tuple[bytes, int, _Said] | None = None
-    """The document that was read last, and its second: one person's watchers all hear the same bytes at once."""
+    _latest: tuple[bytes, str, int, _Said] | None = None
+    """The document that was read last, Content-Language, its second: all watchers of one person hear the same at once."""
 
-    def changes(self, key: SubscriptionKey, content_type: str, body: bytes) -> list[tuple[str, Presence]]:
-        """Reads a document and gives what is to be told: each open tuple as a resource, and those that have gone."""
+    def changes(
+        self, key: SubscriptionKey, content_type: str, body: bytes, language: str = ""
+    ) -> list[tuple[str, Presence]]:
+        """Reads a document and gives what is to be told: each open tuple as a resource, and those that have gone.
+
+        `language` is Content-Language: that of the notes that have none of their own (RFC 8048 table 2).
+        """
         if content_type == CATEGORIES_TYPE:
             read = read_instances(self._instances.get(key, {}), body, self.now())
             if read is None:
@@ -70,7 +76,7 @@ class Heard:
             said = _Said.of("", document, ())
         else:
             try:
-                said = self._read(body)
+                said = self._read(body, language)
             except DocumentError:
                 return []
             if _about_another(said.entity, key.presentity):
@@ -83,12 +89,13 @@ class Heard:
         gone = [(resource, Presence(OFFLINE)) for resource in before if resource not in after]
         return [*after.items(), *gone]
 
-    def _read(self, body: bytes) -> _Said:
+    def _read(self, body: bytes, language: str) -> _Said:
         now = self.now()
-        if self._latest is None or self._latest[:2] != (body, int(now)):
-            pidf = read_pidf(body, now)
-            self._latest = (body, int(now), _Said.of(pidf.entity, pidf.document, pidf.tuples[:MOST]))
-        return self._latest[2]
+        if self._latest is None or self._latest[:3] != (body, language, int(now)):
+            spoken = clean_language(language.partition(",")[0].strip())
+            pidf = read_pidf(body, now, language=spoken)
+            self._latest = (body, language, int(now), _Said.of(pidf.entity, pidf.document, pidf.tuples[:MOST]))
+        return self._latest[3]
 
     def known(self, key: SubscriptionKey) -> Mapping[str, Presence]:
         """Gives what was last heard, by resource."""

@@ -18,6 +18,7 @@ from gateway.protocols.sip.faults import SipSyntaxError
 from gateway.protocols.sip.subscribing import SubscriptionKey
 from gateway.protocols.sip.uri import SipUri
 from gateway.protocols.sip.watching import Document
+from gateway.protocols.spoken import spoken_note
 from gateway.protocols.xml_document import DocumentError
 
 log = Log("sip")
@@ -70,9 +71,14 @@ def write_document(accept: tuple[str, ...], document: PresenceDocument, entity: 
     if CATEGORIES_TYPE in accept:
         return Document(CATEGORIES_TYPE, write_categories(document, entity))
     microsoft = LEGACY_TYPE in accept
-    return Document(
-        PIDF, write_pidf(document, entity, tuple_id=TUPLE, now=now, contact=entity, for_microsoft=microsoft)
-    )
+    body = write_pidf(document, entity, tuple_id=TUPLE, now=now, contact=entity, for_microsoft=microsoft)
+    return Document(PIDF, body, _language(document))
+
+
+def _language(document: PresenceDocument) -> str:
+    """Gives the language of the notes, when it is the same for all of them (RFC 8048 table 1)."""
+    languages = {language for language, _ in spoken_note(document)}
+    return languages.pop() if len(languages) == 1 else ""
 
 
 def read_instances(known: Instances, body: bytes, now: float) -> tuple[Instances, PresenceDocument] | None:

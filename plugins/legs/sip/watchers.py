@@ -47,6 +47,9 @@ class Watchers:
     _fresh: set[DialogKey] = field(factory=set)
     """Watchers to whom nobody has been shown yet: they need not wait for their turn."""
 
+    def __attrs_post_init__(self) -> None:
+        self.agent.notifier.closed = self._closed
+
     def show(self, envelope: Envelope, presence: Presence) -> None:
         """Shows what is disclosed; what takes something away is told at once."""
         pair = (uri_text(envelope.sender.bare), uri_text(envelope.recipient.bare))
@@ -130,6 +133,10 @@ class Watchers:
     def written(self, accept: tuple[str, ...], entity: str, document: PresenceDocument) -> Document:
         """Gives what a watcher who reads these types is told of somebody."""
         return self._writer.write(accept, document, entity, self.now())
+
+    def _closed(self, presentity: str, package: str, accept: tuple[str, ...]) -> Document:
+        """Gives the last document of a subscription that is over: nobody is there (RFC 8048 section 5.3.3)."""
+        return self.written(accept, presentity, OFFLINE) if package == "presence" else NOTHING
 
     def preview(self, pair: tuple[str, str], document: PresenceDocument) -> list[str]:
         """Gives what a watcher would be told, once for each kind of document that he reads; else as PIDF."""

@@ -28,7 +28,6 @@ from tests.protocols.xmpp.stanzas.parsing import parse
 NOW = 1_795_000_000.0
 """Posix seconds of the first second."""
 FLOW = "tls:example.net"
-OURS = "sip:x2s.example.com:5061;transport=tls"
 ROMEO, JULIET = "sip:romeo@example.net", "sip:juliet@example.com"
 
 
@@ -97,7 +96,8 @@ class Bridge:
 
     def __attrs_post_init__(self) -> None:
         transactions = TransactionLayer(self.branches, self.host, lambda flow: self.over)
-        station = Station(transactions, self.tokens, OURS, lambda local, domain, hop: FLOW, mark=self.mark)
+        ours = f"sip:{self.host.partition(':')[0]}:5061;transport=tls"
+        station = Station(transactions, self.tokens, ours, lambda local, domain, hop: FLOW, mark=self.mark)
         self.agent = UserAgent(station, self)
         self.desk = SipDesk(
             Side.EXTERNAL,

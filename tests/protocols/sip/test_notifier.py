@@ -221,6 +221,35 @@ def test_unsubscribing_gets_200_and_a_last_notify_without_document() -> None:
     assert house.answer(1.0) == []
 
 
+@pytest.mark.parametrize("way", ["unsubscribe", "lapse"])
+@pytest.mark.parametrize(("state", "last"), [(ACTIVE, " <closed/>"), (PENDING, "")])
+def test_who_was_shown_a_document_is_shown_at_last_that_nobody_is_there(way: str, state: WatchState, last: str) -> None:
+    house = House()
+    house.notifier.closed = lambda presentity, package, accept: (
+        CLOSED if (presentity, package) == (ALICE, "presence") else OPEN
+    )
+    asks = house.settled()
+    house.notifier.show(asks.key, state, OPEN, 10.0)
+    house.pass_time(10.0)
+    if house.out():
+        house.answer(10.1)
+    if way == "lapse":
+        house.pass_time(3700.0)
+    else:
+        house.subscribe(20.0, Expires="0", To=f"<{ALICE}>;tag={asks.key[1]}")
+    assert house.out()[-1] == f"NOTIFY terminated;reason=timeout{last}"
+
+
+def test_a_document_says_its_language() -> None:
+    house = House()
+    asks = house.settled()
+    house.notifier.show(asks.key, ACTIVE, Document(PIDF, b"<busy/>", "cs"), 10.0)
+    house.pass_time(10.0)
+    house.out()
+    assert house.notified[-1].headers.get("Content-Language") == "cs"
+    assert [name for name, _ in house.notified[-1].headers].count("Content-Language") == 1
+
+
 def test_at_most_one_notify_in_5_seconds_and_the_latest_wins() -> None:
     house = House()
     asks = house.settled()

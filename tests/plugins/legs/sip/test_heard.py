@@ -89,9 +89,9 @@ def test_equal_bytes_are_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> 
     clock = [1_700_000_000.0]
     read: list[float] = []
 
-    def counted(body: bytes, now: float) -> ReadPidf:
+    def counted(body: bytes, now: float, *, language: str = "") -> ReadPidf:
         read.append(now)
-        return read_pidf(body, now)
+        return read_pidf(body, now, language=language)
 
     monkeypatch.setattr("plugins.legs.sip.heard.read_pidf", counted)
     book = Heard(lambda: clock[0])
@@ -102,3 +102,15 @@ def test_equal_bytes_are_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> 
     clock[0] += 1.0
     book.changes(KEY, PIDF, document(one("phone")))
     assert read == [1_700_000_000.0, 1_700_000_000.0, 1_700_000_001.0]
+
+
+def test_equal_bytes_in_another_language_are_another_document() -> None:
+    book, body = heard(), document(one("desk").replace("</tuple>", "<note>Nic</note></tuple>"))
+    notes = [book.changes(KEY, PIDF, body, said)[0][1].document[Field.NOTE] for said in ("cs", "", "de-AT, cs", "?!")]
+    assert notes == [(("cs", "Nic"),), (("", "Nic"),), (("de-AT", "Nic"),), (("", "Nic"),)]
+
+
+def test_a_note_that_names_its_language_keeps_it() -> None:
+    body = document(one("desk").replace("</tuple>", "<note xml:lang='it'>No</note></tuple>"))
+    ((_, presence),) = heard().changes(KEY, PIDF, body, "cs")
+    assert presence.document[Field.NOTE] == (("it", "No"),)
