@@ -59,7 +59,7 @@ class Heard:
     _instances: dict[SubscriptionKey, Instances] = field(factory=dict)
     """What peers that send categories have said, which may be only what changed."""
     _latest: tuple[bytes, str, int, _Said] | None = None
-    """The document that was read last, Content-Language, its second: all watchers of one person hear the same at once."""
+    """What was read last, its Content-Language and second: one person's watchers all hear the same bytes at once."""
 
     def changes(
         self, key: SubscriptionKey, content_type: str, body: bytes, language: str = ""
