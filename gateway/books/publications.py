@@ -65,15 +65,14 @@ class PublicationBook:
             known.sources[source] = said
         else:
             del known.sources[source]
-        counted = known.counts
+        above, beneath = known.above, known.beneath
         known.compose()
         if known.sources:
             self._people[person] = known
         else:
             self._people.pop(person, None)
-        return frozenset(
-            name for name in counted.keys() | known.counts.keys() if _value(counted, name) != _value(known.counts, name)
-        )
+        # The same value may count over what the client says now, or no more.
+        return _differing(above, known.above) | _differing(beneath, known.beneath)
 
     def of(self, person: str) -> Publications:
         """Gives what counts, with its origin and time."""
@@ -92,6 +91,5 @@ class PublicationBook:
         return self._people.get(person, _NOTHING).beneath
 
 
-def _value(publications: Publications, name: Field) -> Any:
-    found = publications.get(name)
-    return None if found is None else found.value
+def _differing(before: Mapping[Field, Any], after: Mapping[Field, Any]) -> frozenset[Field]:
+    return frozenset(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

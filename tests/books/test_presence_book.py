@@ -8,7 +8,7 @@ from gateway.model.address import Address
 from gateway.model.presence import OFFLINE, Field, Mood, Photo, Presence, PresenceDocument, Show
 from gateway.model.publication import Origin
 from gateway.policy.partners import Lock
-from tests.stage import ALICE, BOB, CAROL, Stage, away, here
+from tests.stage import ALICE, BOB, CAROL, Stage, away, documents, here
 
 
 class Told(list[tuple[str, Presence, bool]]):
@@ -169,3 +169,13 @@ def test_a_contact_who_cannot_be_told_leaves_nobody_behind_him_with_what_is_take
     presence.publish(ALICE, {Field.MOOD: Mood("happy")})
     presence.publish(ALICE, {Field.MOOD: None})
     assert told == [dora, dora]
+
+
+def test_when_a_directory_says_what_an_event_said_the_client_speaks_for_now_at_once() -> None:
+    stage = Stage()
+    stage.befriend()
+    stage.house.published(ALICE, {Field.SHOW: Show.CHAT})
+    stage.online(show=Show.XA)
+    stage.outside.taken()
+    stage.house.presence.say(ALICE, "staff", Origin.ADMINISTRATOR, {Field.SHOW: Show.CHAT})
+    assert [one[Field.SHOW] for one in documents(stage.outside.taken())] == [Show.XA]

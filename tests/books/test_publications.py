@@ -85,11 +85,23 @@ def test_what_is_told_as_changed_is_exactly_what_changed(
 ) -> None:
     known, _ = book()
     for (source, origin), values, whole in steps:
-        before = {name: said.value for name, said in known.of(ALICE).items()}
+        before = dict(known.above(ALICE)), dict(known.beneath(ALICE))
         changed = known.say(ALICE, source, origin, values, whole=whole)
-        after = {name: said.value for name, said in known.of(ALICE).items()}
-        assert changed == {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-        assert {**known.above(ALICE), **known.beneath(ALICE)} == after
+        after = known.above(ALICE), known.beneath(ALICE)
+        names = {name for one in (*before, *after) for name in one}
+        assert changed == {
+            name for name in names if any(x.get(name) != y.get(name) for x, y in zip(before, after, strict=True))
+        }
+        assert {**after[0], **after[1]} == {name: said.value for name, said in known.of(ALICE).items()}
+
+
+def test_what_no_longer_counts_over_the_client_has_changed_although_it_says_the_same() -> None:
+    known, _ = book()
+    known.say(ALICE, LEG, Origin.LEG, {SHOW: "chat"})
+    assert known.say(ALICE, "staff", Origin.ADMINISTRATOR, {SHOW: "chat"}) == {SHOW}
+    assert (known.above(ALICE), known.beneath(ALICE)) == ({}, {SHOW: "chat"})
+    assert known.say(ALICE, "staff", Origin.ADMINISTRATOR, {}, whole=True) == {SHOW}
+    assert (known.above(ALICE), known.beneath(ALICE)) == ({SHOW: "chat"}, {})
 
 
 def test_what_a_source_says_is_known_and_what_it_repeats_beside_something_new_stays() -> None:

@@ -31,7 +31,11 @@ SOURCES = {LEG: Origin.LEG, "directory": Origin.ADMINISTRATOR, "calendar": Origi
 FIELDS = tuple(Field)
 IN_CARD = tuple(name for name in Field if name not in PRESENCE_FIELDS and name is not Field.DISPLAY_NAME)
 """Fields of the card; DISPLAY_NAME is told by events, and must not change when somebody has the card fetched."""
-BY_EVENTS = (*(name for name in PRESENCE_FIELDS if name is not Field.AVAILABILITY), Field.DISPLAY_NAME)
+BY_EVENTS = (
+    *(name for name in Field if name in PRESENCE_FIELDS and name is not Field.AVAILABILITY),
+    Field.DISPLAY_NAME,
+)
+"""Always in the same order, so that a seed draws the same history in every process."""
 RESOURCES = ("desk-7f3a", "phone-99")
 KINDS = tuple(kind for kind in QueryKind if kind not in (QueryKind.OTHER, QueryKind.FORM))
 WIDENS = frozenset({"level", "unlock", "lock", "ceiling", "setting", "own", "grant"})
