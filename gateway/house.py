@@ -125,8 +125,7 @@ class House:
 
     def published(self, person: Address, values: Mapping[Field, Any]) -> None:
         """Takes published information that the inside server announces; None withdraws a field."""
-        self.presence.publish(person.bare, values)
-        if not PRESENCE_FIELDS.issuperset(values):
+        if self.presence.publish(person.bare, values) and not PRESENCE_FIELDS.issuperset(values):
             self.inquiries.card_changed(person.bare)
 
     def directory_changed(self, person: Address | None) -> None:

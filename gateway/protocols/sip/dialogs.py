@@ -8,7 +8,7 @@ from typing import Final
 from attrs import define, field
 
 from gateway.protocols.sip.faults import SipSyntaxError
-from gateway.protocols.sip.headers import NameAddr
+from gateway.protocols.sip.headers import Headers, NameAddr
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.uri import SipUri
 
@@ -46,6 +46,8 @@ class Dialog:
     local_cseq: int = 0
     """The number of our latest request; 0 when there was none."""
     remote_cseq: int | None = None
+    _contact_said: str | None = field(init=False, default=None, repr=False)
+    """The Contact that `remote_target` was taken from last, as it was written."""
 
     @classmethod
     def as_caller(cls, request: Request, response: Response) -> Dialog:
@@ -93,18 +95,17 @@ class Dialog:
         if cseq is None:
             self.local_cseq = cseq = self.local_cseq + 1
         uri, routes = self._way()
-        made = Request(method, uri)
-        headers = made.headers
-        headers.add("Max-Forwards", str(MAX_FORWARDS))
-        headers.add("From", f"<{self.local_uri}>;tag={self.local_tag}")
-        headers.add("To", f"<{self.remote_uri}>" + (f";tag={self.remote_tag}" if self.remote_tag else ""))
-        headers.add("Call-ID", self.call_id)
-        headers.add("CSeq", f"{cseq} {method}")
-        for route in routes:
-            headers.add("Route", route)
+        fields = [
+            ("max-forwards", "Max-Forwards", str(MAX_FORWARDS)),
+            ("from", "From", f"<{self.local_uri}>;tag={self.local_tag}"),
+            ("to", "To", f"<{self.remote_uri}>" + (f";tag={self.remote_tag}" if self.remote_tag else "")),
+            ("call-id", "Call-ID", self.call_id),
+            ("cseq", "CSeq", f"{cseq} {method}"),
+        ]
+        fields += [("route", "Route", route) for route in routes]
         if contact is not None:
-            headers.add("Contact", contact)
-        return made
+            fields.append(("contact", "Contact", contact))
+        return Request(method, uri, Headers.made_of(fields))
 
     def refusal(self, request: Request) -> int | None:
         """Takes the number of a peer's request and says with which status it is out of order (12.2.2)."""
@@ -120,8 +121,11 @@ class Dialog:
         """Takes a new Contact from a target refresh request or its 2xx; what cannot be a target is passed over."""
         if message.cseq.method not in _TARGET_REFRESH:
             return
+        said = message.headers.get("contact")
+        if said is None or said == self._contact_said:
+            return
         try:
-            self.remote_target = _contact(message)
+            self.remote_target, self._contact_said = _contact(message), said
         except DialogRefused:
             return
 

@@ -63,8 +63,8 @@ class Headers:
     @classmethod
     def made_of(cls, fields: list[tuple[str, str, str]]) -> "Headers":
         """Takes fields as `known_name` gives them: key, name as written, value without blanks around it."""
-        new = cls()
-        new._fields = fields
+        new = cls.__new__(cls)
+        new._fields, new._first, new._views = fields, None, {}
         return new
 
     def fields(self) -> list[tuple[str, str, str]]:
@@ -81,7 +81,11 @@ class Headers:
         if first is None:
             first = self._first = {key: value for key, _, value in reversed(self._fields)}
         value = first.get(name)
-        return first.get(header_key(name)) if value is None else value
+        if value is not None:
+            return value
+        known = _NAMES.get(name)
+        key = header_key(name) if known is None else known[0]
+        return None if key == name else first.get(key)
 
     def view(self, key: str, read: Callable[[str], _View]) -> _View:
         """Gives what `read` makes of the first value of a key, kept until a header changes; SipSyntaxError without."""
@@ -109,7 +113,9 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Appends one field."""
         self._fields.append(_field(name, value))
-        self._first, self._views = None, {}
+        self._first = None
+        if self._views:
+            self._views = {}
 
     def set(self, name: str, value: str) -> None:
         """Makes this the only field of that name, at the place of the first one."""
@@ -312,18 +318,14 @@ def write_parameters(parameters: Parameters) -> str:
 
 def parse_token_params(value: str) -> tuple[str, dict[str, str]]:
     """Reads a token with parameters, as in Event or Subscription-State; raises SipSyntaxError."""
-    found = TOKEN.match(value)
-    if found is None:
-        raise SipSyntaxError("no token")
-    return found[0], dict(parse_parameters(value, found.end()))
+    token, parameters = (_token_params_cached if len(value) <= _CACHED_LENGTH else _token_params)(value)
+    return token, dict(parameters)
 
 
 def parse_content_type(value: str) -> tuple[str, dict[str, str]]:
     """Reads a media type, given in lower case, and its parameters; raises SipSyntaxError."""
-    found = _MEDIA_TYPE.match(value)
-    if found is None:
-        raise SipSyntaxError("not a media type")
-    return f"{found[1]}/{found[2]}".lower(), dict(parse_parameters(value, found.end()))
+    kind, parameters = (_media_type_cached if len(value) <= _CACHED_LENGTH else _media_type)(value)
+    return kind, dict(parameters)
 
 
 def whole_number(digits: str, largest: int) -> int | None:
@@ -407,6 +409,20 @@ def _via(text: str) -> Via:
     return Via(found[3].upper(), host, port, parse_parameters(text, found.end()), protocol)
 
 
+def _token_params(value: str) -> tuple[str, Parameters]:
+    found = TOKEN.match(value)
+    if found is None:
+        raise SipSyntaxError("no token")
+    return found[0], parse_parameters(value, found.end())
+
+
+def _media_type(value: str) -> tuple[str, Parameters]:
+    found = _MEDIA_TYPE.match(value)
+    if found is None:
+        raise SipSyntaxError("not a media type")
+    return f"{found[1]}/{found[2]}".lower(), parse_parameters(value, found.end())
+
+
 def _cseq(text: str) -> CSeq:
     found = _CSEQ.fullmatch(text)
     number = whole_number(found[1], MAX_CSEQ) if found else None
@@ -419,3 +435,5 @@ def _cseq(text: str) -> CSeq:
 _name_addr_cached = lru_cache(4096)(_name_addr)
 _via_cached = lru_cache(1024)(_via)
 _cseq_cached = lru_cache(1024)(_cseq)
+_token_params_cached = lru_cache(1024)(_token_params)
+_media_type_cached = lru_cache(1024)(_media_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from attrs import define, field, frozen
@@ -177,11 +178,19 @@ class SubscriptionState:
     @classmethod
     def parse(cls, text: str) -> SubscriptionState:
         """Reads the header; raises SipSyntaxError."""
+        return _state_cached(text) if len(text) <= _CACHED_LENGTH else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> SubscriptionState:
         state, parameters = parse_token_params(text)
         numbers = {name: int(text[:9]) for name, text in parameters.items() if text.isascii() and text.isdigit()}
         return cls(
             state.lower(), numbers.get("expires"), parameters.get("reason", "").lower(), numbers.get("retry-after")
         )
+
+
+_CACHED_LENGTH: Final = 100
+_state_cached = lru_cache(1024)(SubscriptionState._read)
 
 
 def refresh_after(seconds: int, jitter: float) -> float:

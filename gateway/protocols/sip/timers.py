@@ -41,18 +41,14 @@ class Alarms(Generic[K]):
         if when is None:
             self._times.pop(key, None)
             return
-        if self.time_of(key) == when:
+        known = self._times.get(key)
+        if known is not None and known[0] == when:
             return
         self._count += 1
         self._times[key] = (when, self._count)
         heapq.heappush(self._heap, (when, self._count, key))
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._times):
             self._rebuild()
-
-    def time_of(self, key: K) -> float | None:
-        """Gives the time set for a key."""
-        known = self._times.get(key)
-        return None if known is None else known[0]
 
     def next(self) -> float | None:
         """Gives the earliest time set."""
