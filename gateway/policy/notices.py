@@ -45,6 +45,8 @@ WORDS: Mapping[bool, Mapping[str, str]] = {
 
 def due(kept: Kept, told: Kept) -> bool:
     """Says whether a contact has to be told: more is kept than he was told since it last changed."""
+    if not kept:
+        return False
     known = frozenset[Keeping]().union(*(_MEANS[each] for each in told))
     return not kept <= known
 

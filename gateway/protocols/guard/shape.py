@@ -118,7 +118,7 @@ def check(element: Node, shape: Shape, allowed: frozenset[str]) -> None:
     for child in children:
         if child.tail and not child.tail.isspace():
             raise Difference(f"{shape.place}/text")
-        check(child, _shape_of(child, shape), allowed)
+        check(child, shape_of(child, shape), allowed)
 
 
 def _check_text(text: str, shape: Shape, allowed: frozenset[str]) -> None:
@@ -131,7 +131,8 @@ def _check_text(text: str, shape: Shape, allowed: frozenset[str]) -> None:
         raise Difference(f"{shape.place}/text")
 
 
-def _shape_of(child: Node, parent: Shape) -> Shape:
+def shape_of(child: Node, parent: Shape) -> Shape:
+    """Gives the shape of an element in another; raises Difference when it may not stand there."""
     tag = child.tag
     found = None
     if isinstance(tag, str):  # comments, processing instructions and entities have none
