@@ -16,7 +16,7 @@ from statistics import median
 from attrs import define, field
 
 from tests.bench import report, sandbox
-from tests.bench.gateway_under_test import GatewayUnderTest
+from tests.bench.gateway_under_test import NOT_DURABLE, GatewayUnderTest
 from tests.bench.generator import Generator, Load, Measurement, Stalled, Subject
 from tests.bench.hop import GENERATOR_CORE, PAIRS, SERVER_CORE, WINDOW
 from tests.bench.path import StreamClosed
@@ -29,7 +29,7 @@ KEY = base64.b64encode(bytes(32)).decode()
 SYSTEMS = {
     "default": "",
     "archive": f'[archive]\non = true\nmode = "content"\ncritical = true\nkey = "{KEY}"\n',
-    "bare": "[spool]\non = false\n",
+    "bare": NOT_DURABLE,
 }
 """The tables that are added to the configuration."""
 TARGET = 0.20

@@ -54,6 +54,9 @@ stanzas_per_second = 100000
 subscriptions_per_minute = 100000
 """
 
+NOT_DURABLE = "[spool]\non = false\n"
+"""What is added to it so that messages pass through memory only, as in the plain servers."""
+
 IDLE_PARTNER = """
 [[partner]]
 domain = "d{number}.load.example"

@@ -15,7 +15,7 @@ from attrs import asdict, define, field, frozen
 
 from tests.bench import report, sandbox
 from tests.bench.gateway_streams import GatewayStreams
-from tests.bench.gateway_under_test import GatewayUnderTest
+from tests.bench.gateway_under_test import NOT_DURABLE, GatewayUnderTest
 from tests.bench.generator import Generator, Load, Measurement, Stalled, Subject
 from tests.bench.legs import PlainLegs
 from tests.bench.path import Path, StreamClosed
@@ -105,6 +105,9 @@ def _plan(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", default="prosody,prosody-gen,ejabberd", help="plain servers, or empty")
     parser.add_argument("--gateway", action="store_true", help="measure the gateway of this checkout, too")
+    parser.add_argument(
+        "--durable", action="store_true", help="the gateway keeps messages on disk, as no plain server does"
+    )
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--rates", default="saturation,500,2000")
     parser.add_argument("--repeat", type=int, default=5)
@@ -122,8 +125,8 @@ def _plan(arguments: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     return Plan(systems, cells, rates, options.repeat, options.seconds, options.tick), options
 
 
-def _start_gateway(room: Room, cells: Sequence[Cell]) -> tuple[GatewayUnderTest, GatewayStreams]:
-    gateway = GatewayUnderTest()
+def _start_gateway(room: Room, cells: Sequence[Cell], durable: bool) -> tuple[GatewayUnderTest, GatewayStreams]:
+    gateway = GatewayUnderTest(extra="" if durable else NOT_DURABLE)
     gateway.start(room, SERVER_CORE)
     streams = gateway.neighbours
     for fan in sorted({cell.fan for cell in cells if cell.kind == "presence"}):
@@ -131,12 +134,12 @@ def _start_gateway(room: Room, cells: Sequence[Cell]) -> tuple[GatewayUnderTest,
     return gateway, streams
 
 
-def _run(plan: Plan, room: Room) -> Bench:
+def _run(plan: Plan, room: Room, durable: bool) -> Bench:
     credentials = Credentials(room.authority.directory)
     bench = Bench(plan)
     for name in plan.systems:
         if name == "gateway":
-            gateway, streams = _start_gateway(room, plan.cells)
+            gateway, streams = _start_gateway(room, plan.cells, durable)
             bench.add(gateway, streams.openers())
             bench.tended.append(streams)
         else:
@@ -156,7 +159,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
         room = Room.create(Folder(folder))
         try:
-            bench = _run(plan, room)
+            bench = _run(plan, room, options.durable)
         finally:
             room.close()
     if options.json:
