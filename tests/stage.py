@@ -119,12 +119,24 @@ class MemoryStates:
     """Keeps subscriptions in a dictionary."""
 
     states: dict[tuple[Address, Address], State] = field(factory=lambda: defaultdict(lambda: State.NONE))
+    ahead: set[tuple[Address, Address]] = field(factory=set)
 
     def state(self, person: Address, contact: Address) -> State:
         return self.states.get((person, contact), State.NONE)
 
     def set(self, person: Address, contact: Address, state: State) -> None:
         self.states[(person, contact)] = state
+        if not state.contact_watches:
+            self.ahead.discard((person, contact))
+
+    def agreed(self, person: Address, contact: Address) -> bool:
+        return (person, contact) not in self.ahead
+
+    def set_agreed(self, person: Address, contact: Address, agreed: bool) -> None:
+        if not agreed:
+            self.ahead.add((person, contact))
+        else:
+            self.ahead.discard((person, contact))
 
     def all(self) -> Iterable[tuple[Address, Address, State]]:
         return [(person, contact, state) for (person, contact), state in self.states.items()]

@@ -32,6 +32,12 @@ class States(Protocol):
     def all(self) -> Iterable[tuple[Address, Address, State]]:
         """Goes through (person, contact, state) of every pair."""
 
+    def agreed(self, person: Address, contact: Address) -> bool:
+        """Says whether the person's own server agrees that the contact is subscribed, as far as we know."""
+
+    def set_agreed(self, person: Address, contact: Address, agreed: bool) -> object:
+        """Keeps whether it agrees, as long as the contact is subscribed; may give a Deferred as `set` does."""
+
 
 class Roster:
     """Moves the subscription of a pair from state to state, and answers what the table answers by itself."""
@@ -137,6 +143,9 @@ class Roster:
         step = OUTBOUND[before, request.ask]
         self._enter(pair, step.state)
         self._part(pair, before)
+        if request.ask is Ask.SUBSCRIBED and not self._states.agreed(pair.person, pair.contact):
+            self._agree(pair, True)
+            self._ask_inside(pair)
         if unrecorded:
             # No error answers an acceptance, and nobody repeats it.
             self.say_later(pair)
@@ -181,8 +190,7 @@ class Roster:
         """Accepts at once where the partner's contract says so; tells who is subscribed what there is to tell."""
         partner = pair.facts.partner
         if partner and partner.strangers is Strangers.ACCEPT and pair.facts.subscription.request_waits:
-            self._enter(pair, OUTBOUND[pair.facts.subscription, Ask.SUBSCRIBED].state)
-            self._say(pair, Ask.SUBSCRIBED)
+            self._promise(pair)
             known = True
         if known:
             self.tell_all(pair)
@@ -190,11 +198,22 @@ class Roster:
     def accept(self, pair: Pair) -> None:
         """Answers a contact's request that waits with yes, and tells him the present.
 
-        What there is to tell comes when the person's own server, which is asked as well, sends it.
+        What there is to tell comes when the person's own server, which is asked as well, sends it: it does so once the
+        person has said yes there too (RFC 6121 section 3.1.5), and nobody else can say that.
         """
-        self._enter(pair, OUTBOUND[pair.facts.subscription, Ask.SUBSCRIBED].state)
-        self._say(pair, Ask.SUBSCRIBED)
+        self._promise(pair)
         self.tell_all(pair)
+
+    def _promise(self, pair: Pair) -> None:
+        """Tells a contact that he is subscribed before the person's own server has agreed."""
+        self._enter(pair, OUTBOUND[pair.facts.subscription, Ask.SUBSCRIBED].state)
+        self._agree(pair, False)
+        self._say(pair, Ask.SUBSCRIBED)
+
+    def _agree(self, pair: Pair, agreed: bool) -> None:
+        kept = self._states.set_agreed(pair.person, pair.contact, agreed)
+        if isinstance(kept, Deferred):
+            kept.addErrback(lambda failure: log.failure("subscription not kept", failure))
 
     def turn_down(self, pair: Pair) -> None:
         """Answers a contact's request that waits with no, and takes it back from the person's own server."""
@@ -216,9 +235,8 @@ class Roster:
         pair.snubbed = not state.request_waits and (partner.strangers is Strangers.ASK or state.person_watches)
         if partner.strangers is Strangers.ACCEPT and self._room(pair):
             pair.snubbed = False
-            asking = INBOUND[pair.facts.subscription, Ask.SUBSCRIBE].state
-            self._enter(pair, OUTBOUND[asking, Ask.SUBSCRIBED].state)
-            self._say(pair, Ask.SUBSCRIBED)
+            self._enter(pair, INBOUND[pair.facts.subscription, Ask.SUBSCRIBE].state)
+            self._promise(pair)
             self.tell_all(pair)
 
     def _room(self, pair: Pair) -> bool:
@@ -243,6 +261,17 @@ class Roster:
             self._ask_inside(pair)
 
     def _ask_inside(self, pair: Pair) -> None:
+        """Asks the person's own server whether he is there.
+
+        A server that has not agreed that the contact is subscribed answers a probe with "unsubscribed" (RFC 6121
+        section 4.3.2), which would end what he was told. It is asked to agree instead: it says so at once when the person has
+        said yes meanwhile, and shows nobody a request that it has shown before (section 3.1.3, appendix A.3.1).
+        """
+        if not self._states.agreed(pair.person, pair.contact):
+            request = Envelope(pair.contact, pair.person, Subscription(Ask.SUBSCRIBE), Side.EXTERNAL)
+            if not pair.facts.blocked_by_name and self._relay.judge(request, pair).decision is Decision.DELIVER:
+                self._relay.deliver(request, pair, request.content)
+            return
         if len(self._probed) > 10_000:
             self._probed.clear()
         self._probed[(pair.person, pair.contact)] = self._now()

@@ -9,7 +9,8 @@ from gateway.model.address import Address
 from gateway.model.subscription import State
 from gateway.store.database import Database
 
-_INSERT = "INSERT OR REPLACE INTO subscription VALUES (?, ?, ?)"
+_INSERT = "INSERT OR REPLACE INTO subscription (person, contact, state, agreed) VALUES (?, ?, ?, ?)"
+_READ = "SELECT person, contact, state, agreed FROM subscription"
 _DELETE = "DELETE FROM subscription WHERE person = ? AND contact = ?"
 
 
@@ -22,10 +23,14 @@ class SubscriptionStore:
 
     _database: Database
     _contacts: dict[Address, dict[Address, State]] = field(init=False, factory=dict, repr=False)
+    _ahead: set[tuple[Address, Address]] = field(init=False, factory=set, repr=False)
+    """Pairs of which the person's own server has not agreed yet to what the contact was told."""
 
     def __attrs_post_init__(self) -> None:
-        for person, contact, state in self._database.read("SELECT person, contact, state FROM subscription"):
+        for person, contact, state, agreed in self._database.read(_READ):
             self._contacts.setdefault(Address.parse(person), {})[Address.parse(contact)] = State(state)
+            if not agreed:
+                self._ahead.add((Address.parse(person), Address.parse(contact)))
 
     def __len__(self) -> int:
         return sum(map(len, self._contacts.values()))
@@ -39,11 +44,26 @@ class SubscriptionStore:
         person, contact = person.bare, contact.bare
         if self.state(person, contact) is state:
             return None
+        if not state.contact_watches:
+            self._ahead.discard((person, contact))
         if state is State.NONE:
             self._forget(person, contact)
             return self._database.write(_DELETE, (person, contact))
         self._contacts.setdefault(person, {})[contact] = state
-        return self._database.write(_INSERT, (person, contact, state.value))
+        return self._write(person, contact, state)
+
+    def agreed(self, person: Address, contact: Address) -> bool:
+        """Says whether the person's own server is known to agree that the contact is subscribed, or nobody said so."""
+        return (person, contact) not in self._ahead
+
+    def set_agreed(self, person: Address, contact: Address, agreed: bool) -> "Deferred[None] | None":
+        """Keeps whether it agrees, as long as the contact is subscribed; gives None when nothing changes."""
+        person, contact = person.bare, contact.bare
+        state = self.state(person, contact)
+        if self.agreed(person, contact) is agreed or not state.contact_watches:
+            return None
+        (self._ahead.discard if agreed else self._ahead.add)((person, contact))
+        return self._write(person, contact, state)
 
     def watchers_of(self, person: Address) -> tuple[Address, ...]:
         """Gives the contacts that are subscribed to a person."""
@@ -58,6 +78,9 @@ class SubscriptionStore:
         for person, contacts in self._contacts.items():
             for contact, state in contacts.items():
                 yield person, contact, state
+
+    def _write(self, person: Address, contact: Address, state: State) -> "Deferred[None]":
+        return self._database.write(_INSERT, (person, contact, state.value, int(self.agreed(person, contact))))
 
     def _forget(self, person: Address, contact: Address) -> None:
         contacts = self._contacts.get(person, {})

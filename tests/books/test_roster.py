@@ -6,12 +6,13 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import fail
 
+from gateway.books.pairs import Pair
 from gateway.errors import StoreError
 from gateway.model.address import Address
 from gateway.model.envelope import Bounce, Envelope, Problem, Side
 from gateway.model.presence import OFFLINE, Field, Mood
 from gateway.model.subscription import INBOUND, OUTBOUND, Ask, State, Subscription
-from gateway.policy.partners import Strangers
+from gateway.policy.partners import Partner, Strangers
 from tests.stage import ALICE, BOB, DESK, PARTNER, START, TABLET, Stage, ask, away, documents, here
 
 REQUESTS = [one for one in Ask if one is not Ask.PROBE]
@@ -223,3 +224,71 @@ def test_a_fault_in_telling_the_person_is_not_told_to_who_asks() -> None:
     assert stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE)) != []
     assert stage.pairs.of(ALICE, BOB).facts.subscription.request_waits
     assert stage.outside.taken() == []
+
+
+def promised(*partners: Partner) -> tuple[Stage, Pair]:
+    """Gives a stage on which bob was told yes, and alice's own server has not heard a yes of her."""
+    stage = Stage(*partners)
+    stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE))
+    pair = stage.pairs.of(ALICE, BOB)
+    if pair.facts.subscription.request_waits:
+        stage.house.roster.accept(pair)
+    assert asks(stage.outside.taken()) == [Ask.SUBSCRIBED]
+    return stage, pair
+
+
+@pytest.mark.parametrize("partner", [PARTNER, OPEN], ids=["by the person", "by the contract"])
+def test_who_was_accepted_here_stays_so_until_the_own_server_agrees(partner: Partner) -> None:
+    stage, pair = promised(partner)
+    assert asks(stage.from_outside(TABLET, ALICE, ask(Ask.PROBE))) == [Ask.SUBSCRIBE]
+    stage.house.roster.rebuild(pair)
+    assert asks(stage.inside.taken()) == [Ask.SUBSCRIBE]
+    stage.house.roster.ask_again(pair)
+    assert asks(stage.inside.taken()) == [Ask.SUBSCRIBE]
+    assert pair.facts.subscription is State.FROM
+
+
+def test_a_request_that_was_accepted_here_is_not_shown_again() -> None:
+    stage, _ = promised()
+    assert stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE)) == []
+    assert asks(stage.outside.taken()) == [Ask.SUBSCRIBED]
+
+
+def test_once_the_own_server_agrees_it_is_asked_who_is_there() -> None:
+    stage, pair = promised()
+    assert asks(stage.from_inside(ALICE, BOB, ask(Ask.SUBSCRIBED))) == []
+    assert asks(stage.inside.taken()) == [Ask.PROBE] and stage.states.agreed(ALICE, BOB)
+    stage.from_inside(ALICE, BOB, ask(Ask.SUBSCRIBED))
+    assert stage.silent()
+    stage.house.roster.rebuild(pair)
+    assert asks(stage.inside.taken()) == [Ask.PROBE]
+
+
+def test_who_was_accepted_here_may_be_refused_in_the_client() -> None:
+    stage, pair = promised()
+    assert asks(stage.from_inside(ALICE, BOB, ask(Ask.UNSUBSCRIBED))) == [Ask.UNSUBSCRIBED]
+    assert pair.facts.subscription is State.NONE and stage.states.agreed(ALICE, BOB)
+
+
+def test_of_a_blocked_contact_who_was_accepted_here_nobody_inside_hears() -> None:
+    for stage, pair in (promised(), promised(OPEN)):
+        stage.level("blocked")
+        stage.house.roster.rebuild(pair)
+        assert stage.silent()
+    stage = Stage(OPEN)
+    stage.level("blocked")
+    stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE))
+    assert asks(stage.outside.taken()) == [Ask.SUBSCRIBED]
+    stage.house.roster.rebuild(stage.pairs.of(ALICE, BOB))
+    stage.from_outside(TABLET, ALICE, ask(Ask.PROBE))
+    assert asks(stage.inside.taken()) == []
+
+
+def test_that_the_own_server_has_not_agreed_and_cannot_be_kept_is_no_fault_of_the_contact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    stage.from_outside(BOB, ALICE, ask(Ask.SUBSCRIBE))
+    monkeypatch.setattr(type(stage.states), "set_agreed", lambda *given: fail(StoreError("disk full")))
+    stage.house.roster.accept(stage.pairs.of(ALICE, BOB))
+    assert asks(stage.outside.taken()) == [Ask.SUBSCRIBED]

@@ -78,7 +78,9 @@ async def test_a_pair_takes_less_than_a_kibibyte(database: Database) -> None:
     """The worst case: every pair has a person and a contact of its own."""
     pairs = 5000
     rows = [(f"person{number}@corp.example", f"contact{number}@partner.example", "both") for number in range(pairs)]
-    await database.write_all([("INSERT INTO subscription VALUES (?, ?, ?)", row) for row in rows])
+    await database.write_all(
+        [("INSERT INTO subscription (person, contact, state) VALUES (?, ?, ?)", row) for row in rows]
+    )
     used = []
     for _ in range(3):  # another thread's objects may be counted as well
         gc.collect()
@@ -89,3 +91,38 @@ async def test_a_pair_takes_less_than_a_kibibyte(database: Database) -> None:
         tracemalloc.stop()
         assert len(store) == pairs
     assert min(used) / pairs < 1024
+
+
+@pytest_twisted.ensureDeferred
+async def test_that_the_own_server_has_not_agreed_yet_is_kept_as_long_as_the_contact_is_subscribed(
+    database: Database,
+) -> None:
+    store = SubscriptionStore(database)
+    assert store.set_agreed(ALICE, BOB, False) is None and store.agreed(ALICE, BOB)
+    store.set(ALICE, BOB, State.FROM)
+    assert store.set_agreed(ALICE, BOB, True) is None
+    kept = store.set_agreed(ALICE, BOB, False)
+    assert kept is not None
+    await kept
+    assert not SubscriptionStore(database).agreed(ALICE, BOB)
+    kept = store.set(ALICE, BOB, State.BOTH)
+    assert kept is not None
+    await kept
+    assert not SubscriptionStore(database).agreed(ALICE, BOB)
+    kept = store.set_agreed(ALICE, BOB, True)
+    assert kept is not None
+    await kept
+    assert SubscriptionStore(database).agreed(ALICE, BOB) and store.agreed(ALICE, BOB)
+
+
+@pytest.mark.parametrize("after", [State.NONE, State.TO])
+@pytest_twisted.ensureDeferred
+async def test_with_the_subscription_ends_that_nobody_has_agreed(database: Database, after: State) -> None:
+    store = SubscriptionStore(database)
+    store.set(ALICE, BOB, State.BOTH)
+    store.set_agreed(ALICE, BOB, False)
+    store.set(ALICE, BOB, after)
+    kept = store.set(ALICE, BOB, State.FROM)
+    assert kept is not None
+    await kept
+    assert store.agreed(ALICE, BOB) and SubscriptionStore(database).agreed(ALICE, BOB)
