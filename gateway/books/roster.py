@@ -89,12 +89,12 @@ class Roster:
         if state.person_watches:
             self._ask_outside(pair)
 
-    def resume(self, pair: Pair, again: bool = True) -> None:
+    def resume(self, pair: Pair, again: bool = True, *, ask: bool = True) -> None:
         """Tells a contact the present, `again` if he may have missed something, and asks for his, after a break."""
         if pair.facts.subscription.contact_watches and (again or pair.unsure):
             pair.last, pair.unsure = None, True
             self.tell_all(pair)
-        if pair.facts.subscription.person_watches:
+        if ask and pair.facts.subscription.person_watches:
             self._ask_outside(pair)
 
     def ask_again(self, pair: Pair) -> None:
@@ -264,8 +264,8 @@ class Roster:
         """Asks the person's own server whether he is there.
 
         A server that has not agreed that the contact is subscribed answers a probe with "unsubscribed" (RFC 6121
-        section 4.3.2), which would end what he was told. It is asked to agree instead: it says so at once when the person has
-        said yes meanwhile, and shows nobody a request that it has shown before (section 3.1.3, appendix A.3.1).
+        section 4.3.2), which would end what he was told. It is asked to agree instead: it says so at once when the
+        person has said yes meanwhile, and shows nobody a request that it has shown before (3.1.3, appendix A.3.1).
         """
         if not self._states.agreed(pair.person, pair.contact):
             request = Envelope(pair.contact, pair.person, Subscription(Ask.SUBSCRIBE), Side.EXTERNAL)

@@ -58,7 +58,9 @@ def requests_list(result: list[RequestListed]) -> str:
 
 def answered(result: RequestAnswered) -> str:
     """Shows how a request was answered."""
-    said = f"accepted at {result['level']}" if result["accepted"] else "refused"
+    said = "refused"
+    if result["accepted"]:
+        said = f"accepted at {result['level']}; sees somebody once the person has said yes in a client, too"
     return f"{escape(result['contact'])} for {escape(result['owner'])}: {said}"
 
 

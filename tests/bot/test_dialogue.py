@@ -176,7 +176,8 @@ async def test_a_request_is_answered_with_a_level_that_is_shown_first() -> None:
     assert "1 carol@ally.example" in await talk.say("requests")
     answer = await talk.say("accept 1 company")
     assert "Company" in answer and talk.told() == []
-    assert "is accepted at Company" in await talk.say("yes")
+    done = await talk.say("yes")
+    assert "is accepted at Company" in done and "say yes in your own program too" in done
     pair = talk.stage.pairs.of(ALICE, CAROL)
     assert pair.facts.subscription is State.FROM and pair.facts.level.name == "company"
     assert "Nobody waits" in await talk.say("requests")

@@ -108,6 +108,10 @@ def test_a_stranger_is_asked_about_and_accepted_at_a_level(scene: Scene) -> None
     assert "Company" in scene.say(f"accept {CAROL} company")
     assert "is accepted at Company" in scene.say("yes")
     carol.wait_for(of(ALICE, type="subscribed"))
+    mark, asked = carol.mark(), alice.mark()
+    carol.raw(f"<presence to='{ALICE}' type='probe'/>")  # as her server does whenever she comes
+    carol.never(of(ALICE, type="unsubscribed"), 2.0, after=mark)
+    assert not alice.stanzas(of(scene.known_as(CAROL), type="subscribe"), after=asked)
     alice.approve(scene.known_as(CAROL))
     assert carol.wait_for("presence[show='dnd']").text("status") == "Budget call"
 
