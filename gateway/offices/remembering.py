@@ -7,6 +7,7 @@ from gateway import plugin
 from gateway.books.pairs import Pair
 from gateway.commands.remembered_answers import HistoryChoice, HistoryEntry, HistoryRetried, HistoryStatus
 from gateway.config import Config
+from gateway.config.archiving import ArchiveTerms
 from gateway.errors import CommandError
 from gateway.house import House
 from gateway.interfaces import HistoryTap, Surroundings
@@ -28,6 +29,8 @@ _ARCHIVED: Mapping[Mode, Kept] = {
     Mode.CONTENT: frozenset({Keeping.CONTENT}),
 }
 _HISTORY: Kept = frozenset({Keeping.HISTORY})
+MOST_ARCHIVED = 50_000
+"""Persons and partners of whom is remembered what is kept of them."""
 
 
 class Remembering:
@@ -43,6 +46,9 @@ class Remembering:
     ) -> None:
         self._terms_of = config
         self._remembered_house = house
+        self._archive_told: ArchiveTerms | None = None
+        self._archived: dict[tuple[str, Groups, str], Kept] = {}
+        """What is kept of a person with a partner, under these terms of the archive."""
         self._told_contacts = store = NoticeStore(database)
         metrics, now = surroundings.metrics, surroundings.now
         send = house.relay.pass_on
@@ -164,10 +170,16 @@ class Remembering:
         return keeps(Feature.HISTORY, rules.settings, own, rules.groups(person), partner, person)
 
     def _archived_between(self, person: str, groups: Groups, partner: Partner) -> Kept:
-        rules = self._terms_of().archive.rules
-        found = NOTHING
-        for side in Side if rules else ():
-            found |= _ARCHIVED[terms(rules, person, groups, partner, side).mode]
+        told = self._terms_of().archive
+        if told is not self._archive_told or len(self._archived) >= MOST_ARCHIVED:
+            self._archive_told, self._archived = told, {}
+        key = person, groups, partner.name
+        found = self._archived.get(key)
+        if found is None:
+            rules, found = told.rules, NOTHING
+            for side in Side if rules else ():
+                found |= _ARCHIVED[terms(rules, person, groups, partner, side).mode]
+            self._archived[key] = found
         return found
 
     def _notice_text(self, partner: Partner) -> Mapping[str, str]:

@@ -136,6 +136,15 @@ def test_the_archive_is_asked_as_well(house: Any, mode: Mode, kept: frozenset[Ke
     assert len(made.says()) == 1 + bool(kept)
 
 
+def test_what_is_archived_is_looked_up_again_under_other_terms(house: Any) -> None:
+    made = house()
+    assert made.kept() == frozenset()
+    made.config.archive = ArchiveTerms(on=True, mode=Mode.CONTENT)
+    assert made.kept() == {Keeping.CONTENT}
+    made.config.archive = ArchiveTerms(on=True, mode=Mode.ACTIVITY)
+    assert made.kept() == {Keeping.ACTIVITY}
+
+
 def test_an_archive_that_is_off_keeps_nothing(house: Any) -> None:
     assert house(archive=ArchiveTerms(on=False, mode=Mode.CONTENT)).kept() == frozenset()
 
