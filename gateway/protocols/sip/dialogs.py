@@ -117,17 +117,20 @@ class Dialog:
         self.remote_cseq = number
         return None
 
-    def refresh_target(self, message: Request | Response) -> None:
-        """Takes a new Contact from a target refresh request or its 2xx; what cannot be a target is passed over."""
-        if message.cseq.method not in _TARGET_REFRESH:
-            return
+    def refresh_target(self, message: Request | Response) -> bool:
+        """Takes a new Contact from a target refresh request or its 2xx, and says whether it is another than before.
+
+        What cannot be a target is passed over.
+        """
         said = message.headers.get("contact")
-        if said is None or said == self._contact_said:
-            return
+        if said is None or said == self._contact_said or message.cseq.method not in _TARGET_REFRESH:
+            return False
+        before = self.remote_target
         try:
             self.remote_target, self._contact_said = _contact(message), said
         except DialogRefused:
-            return
+            return False
+        return self.remote_target != before
 
     def to_plain(self) -> dict[str, object]:
         """Gives what must be kept to continue the dialog after a restart."""

@@ -128,10 +128,13 @@ class Headers:
                 return
         self._fields.append(new)
 
-    def set_first(self, name: str, value: str) -> None:
-        """Puts a value in the place of the first one of a list that stands in one field or several."""
+    def set_first(self, name: str, value: str, view: object = None) -> None:
+        """Puts a value in the place of the first one of a list that stands in one field or several.
+
+        `view` is what has been read of it already, to be given by `view()` until the next change.
+        """
         key = header_key(name)
-        self._first, self._views = None, {}
+        self._first, self._views = None, {} if view is None else {key: view}
         for place, (known, written, old) in enumerate(self._fields):
             if known == key:
                 self._fields[place] = (key, written, ", ".join([value, *split_list(old)[1:]]))
@@ -235,9 +238,10 @@ class Via:
     def marked(self, name: str, value: str) -> "Via":
         """Gives the same with this parameter set, as a server does with received and rport (RFC 3581 section 4)."""
         if self.parameter(name) is None:
-            return evolve(self, parameters=(*self.parameters, (name, value)))
-        changed = tuple((known, value if known == name else old) for known, old in self.parameters)
-        return evolve(self, parameters=changed)
+            changed = (*self.parameters, (name, value))
+        else:
+            changed = tuple((known, value if known == name else old) for known, old in self.parameters)
+        return Via(self.transport, self.host, self.port, changed, self.protocol)
 
     def __str__(self) -> str:
         return f"{self.protocol}/{self.transport} {self.sent_by}{write_parameters(self.parameters)}"

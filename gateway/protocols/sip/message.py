@@ -116,7 +116,9 @@ class Request(_Fields):
         if not asked and via.host == address and via.parameter("received") is None:
             return
         marked = via.marked("received", address)
-        self.headers.set_first("Via", str(marked.marked("rport", str(port)) if asked else marked))
+        if asked:
+            marked = marked.marked("rport", str(port))
+        self.headers.set_first("Via", str(marked), marked)
 
     @property
     def answer_port(self) -> int:

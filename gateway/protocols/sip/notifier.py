@@ -64,6 +64,11 @@ class Notifier:
     per_domain: int = PER_DOMAIN
     closed: Callable[[str, str, tuple[str, ...]], Document] = lambda presentity, package, accept: NOTHING
     """Gives what a watcher is told of a presentity for the last time, when his subscription is over."""
+    revision: int = field(init=False, default=0)
+    """Grows when a subscription begins, is refreshed, is decided about or ends: then to_plain() is worth keeping.
+
+    Our numbers grow with each NOTIFY and need not be kept for that: restore() goes on from the clock.
+    """
     _watches: dict[DialogKey, Watch] = field(init=False, factory=dict)
     _pairs: dict[tuple[str, str, str], list[Watch]] = field(init=False, factory=dict)
     _paced: dict[tuple[str, str, str], float] = field(init=False, factory=dict)
@@ -114,8 +119,9 @@ class Notifier:
         watch = self._watches.get(key)
         if watch is None:
             return False
-        if not watch.fetch:
+        if not watch.fetch and watch.state is not state:
             watch.state = state
+            self.revision += 1
         watch.document = document
         if watch.told == (watch.state, document) and not watch.forced:
             watch.due = None
@@ -158,8 +164,8 @@ class Notifier:
             self._forget(watch, str(event.response.status))
         else:
             watch.failures = 0
-            if event.response.status < 300:
-                watch.dialog.refresh_target(event.response)
+            if event.response.status < 300 and watch.dialog.refresh_target(event.response):
+                self.revision += 1
         if watch.dialog.key in self._watches:
             self._alarms.set(watch.dialog.key, watch.wake)
         return self._events
@@ -271,6 +277,7 @@ class Notifier:
         key = watch.dialog.key
         watch.expires_at = now + asked
         watch.due, watch.forced, watch.waiting = now, True, False
+        self.revision += 1
         fetch = first and watch.fetch
         if asked == 0 and not fetch:
             self._leave(watch, now)
@@ -334,6 +341,7 @@ class Notifier:
         watch.due = min(watch.due or float("inf"), now + FAILED_INTERVAL)
 
     def _keep(self, watch: Watch) -> None:
+        self.revision += 1
         self._watches[watch.dialog.key] = watch
         self._pairs.setdefault(watch.pair, []).append(watch)
         self._domains[domain_of(watch.watcher)] += 1
@@ -342,6 +350,7 @@ class Notifier:
     def _drop(self, watch: Watch) -> None:
         if self._watches.pop(watch.dialog.key, None) is None:
             return
+        self.revision += 1
         self._alarms.set(watch.dialog.key, None)
         self._domains[domain_of(watch.watcher)] -= 1
         kept = self._pairs[watch.pair]

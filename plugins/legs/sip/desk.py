@@ -314,6 +314,11 @@ class SipDesk:
 
     # -- over a restart --------------------------------------------------------------------------------------------
 
+    @property
+    def revision(self) -> int:
+        """Gives a number that grows when to_plain() is worth keeping."""
+        return self._agent.notifier.revision
+
     def to_plain(self) -> list[dict[str, object]]:
         """Gives the subscriptions of watchers, to be kept over a restart."""
         return self._agent.notifier.to_plain(self._reactor.seconds(), self._now())

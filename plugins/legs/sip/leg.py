@@ -71,6 +71,8 @@ class SipLeg:
         for side in self._sides:
             side.trace = surroundings.trace
         self._tick = LoopingCall(self._look_after)
+        self._kept: dict[str, int] = {}
+        """Which revision of a side's subscriptions is in the state folder."""
         self._tick.clock = self._reactor
 
     def _inside_side(self, config: Config, inside: InsideSip) -> SipSide:
@@ -233,6 +235,7 @@ class SipLeg:
         """Keeps the subscriptions of watchers, closes every connection, waits a moment for the last words."""
         if self._tick.running:
             self._tick.stop()
+        self._kept.clear()
         for side in self._sides:
             self._keep(side)
         await deferLater(self._reactor, FAREWELL_SECONDS)
@@ -251,9 +254,12 @@ class SipLeg:
 
     def _keep(self, side: SipSide) -> None:
         """Writes the subscriptions of watchers to the state folder, when they have changed."""
-        path = self._path(side)
+        path, revision = self._path(side), _desk_of(side).revision
+        if self._kept.get(side.name) == revision:
+            return
         text = json.dumps(_desk_of(side).to_plain(), sort_keys=True)
         if path.exists() and path.read_text(encoding="utf-8") == text:
+            self._kept[side.name] = revision
             return
         fresh = path.with_suffix(".new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -261,6 +267,7 @@ class SipLeg:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+        self._kept[side.name] = revision
 
     def _restore(self, side: SipSide) -> None:
         try:

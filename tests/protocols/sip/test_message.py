@@ -141,6 +141,7 @@ def test_via_says_where_a_request_came_from_whatever_it_said_itself(said: str, n
     request.came_from("192.0.2.7", 4242)
     assert request.headers.all("Via") == [f"SIP/2.0/UDP {noted}", other]
     assert request.answer_port == port
+    assert request.top_via == Via.parse(f"SIP/2.0/UDP {noted}")
 
 
 def test_an_ipv6_source_is_noted_without_brackets() -> None:

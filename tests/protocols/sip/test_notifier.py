@@ -415,6 +415,37 @@ def test_subscriptions_survive_a_restart_and_numbers_go_on_from_the_clock() -> N
     assert isinstance(again, WatcherAsks) and again.key == asks.key
 
 
+def test_what_must_be_kept_has_a_number_that_a_notify_does_not_change() -> None:
+    house = House()
+    seen = [house.notifier.revision]
+
+    def grown() -> bool:
+        seen.append(house.notifier.revision)
+        return seen[-1] > seen[-2]
+
+    asks = house.settled()
+    assert grown()
+    house.notifier.show(asks.key, ACTIVE, BUSY, 10.0)
+    house.pass_time(10.0)
+    assert house.out() == ["NOTIFY active;expires=3590 <busy/>"]
+    house.answer(10.0)
+    assert not grown()
+    house.notifier.show(asks.key, PENDING, NOTHING, 20.0)
+    assert grown()
+    house.pass_time(20.0)
+    house.out()
+    house.answer(20.0, Contact=f"<{PEER}>")
+    assert not grown()
+    house.subscribe(30.0, To=f"<{ALICE}>;tag={asks.key[1]}")
+    assert grown()
+    house.pass_time(30.0)
+    house.out()
+    house.answer(30.0, Contact="<sip:other.partner.example;transport=tls>")
+    assert grown()
+    house.notifier.end(asks.key, "rejected", NOTHING, 40.0)
+    assert grown()
+
+
 def test_what_has_expired_over_a_restart_is_not_taken_back() -> None:
     house, after = House(), House()
     house.settled()
