@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.protocols.sip.faults import SipSyntaxError
-from gateway.protocols.sip.headers import CSeq, Headers
+from gateway.protocols.sip.headers import CSeq, Headers, Via
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.writer import serialise
 
