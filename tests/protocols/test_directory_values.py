@@ -1,5 +1,7 @@
 """Texts of directories to values: cleaned, bounded, or refused without being repeated."""
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,3 +101,61 @@ def test_addresses_pictures_and_groups_are_bounded() -> None:
     assert read_groups(["a", " ", "a\n"]) == {"a"}
     assert len(read_groups(str(number) for number in range(2000))) == MAX_GROUPS
     assert ADDRESSES < PUBLISHED
+
+
+def test_how_much_is_taken() -> None:
+    assert len(read_groups(map(str, range(1001)))) == 1000
+    assert read_groups(["g" * 300]) == {"g" * 256}
+    assert one_line("\x00" * 4095 + "ab") == "a" and one_line("\x00" * 4096 + "a") == ""
+    assert len(read_picture(b"\xff\xd8\xff" + bytes(64 * 1024 - 3)).content) == 64 * 1024
+    with pytest.raises(NoValue, match="more than 65536 bytes"):
+        read_picture(b"\xff\xd8\xff" + bytes(64 * 1024 - 2))
+
+
+@pytest.mark.parametrize("one", ["\u0378", "\ue000", "\ud800", "\x85", "\x1b"], ids=ascii)
+def test_what_is_unassigned_private_a_surrogate_or_a_control_is_left_out(one: str) -> None:
+    assert one_line(f"a{one}b") in ("ab", "a b") and one not in one_line(f"a{one}b")
+
+
+def test_every_part_of_an_address_is_known_by_its_name() -> None:
+    parts = {"street": "1 Way", "locality": "Town", "region": "R", "postal_code": "00001", "country": "Nowhere"}
+    assert read_postal(parts) == PostalAddress("1 Way", "Town", "R", "00001", "Nowhere")
+
+
+@pytest.mark.parametrize(("number", "day"), list(enumerate(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])))
+def test_every_day_is_known(number: int, day: str) -> None:
+    assert read_hours(f"{day} 08:00-08:59") == WorkingHours((number,), 480, 539)
+
+
+def test_hours_are_a_field_and_the_first_text_counts() -> None:
+    texts = ["Mon 08:00-09:00", "Tue 08:00-09:00"]
+    assert read_field(Field.WORKING_HOURS, texts) == WorkingHours((0,), 480, 540)
+
+
+@pytest.mark.parametrize("hours", ["Mon 08:00-08:00", "Mon 08:00-24:01", "Mon 08:00-24:30", "Mon 08:00-08:60"])
+def test_no_time_at_all_and_no_such_time(hours: str) -> None:
+    with pytest.raises(NoValue):
+        read_hours(hours)
+
+
+@pytest.mark.parametrize("days", ["mon-xyz", "xyz-mon", "mon,xyz", "mon-"])
+def test_days_of_which_one_is_none(days: str) -> None:
+    with pytest.raises(NoValue) if days != "mon-" else nullcontext():
+        assert read_hours(f"{days} 08:00-09:00").days == (0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        (Field.EMAIL, "a@x.example", "a.x.example"),
+        (Field.URL, "https://x.example", "ftp://x.example"),
+        (Field.PHONE_WORK, "5" * 64, "5" * 65),
+        (Field.EMAIL, "a@" + "x" * 1022, None),
+        (Field.URL, "https://" + "x" * 1016, None),
+    ],
+)
+def test_one_text_that_is_no_value_refuses_all_of_a_list(name: Field, good: str, bad: str | None) -> None:
+    assert read_field(name, [good]) == (good,)
+    for texts in ([good, bad], [bad, good]) if bad is not None else ():
+        with pytest.raises(NoValue):
+            read_field(name, texts)

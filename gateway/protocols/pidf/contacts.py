@@ -32,8 +32,10 @@ def write_tel(number: str, domain: str) -> str:
     """Gives a `tel:` URI with the digits of a number, or '' when it is none; a local one is that of the domain."""
     number = number.strip()
     found = _PHONE.fullmatch(number) if len(number) <= MAX_NUMBER else None
-    digits = _SEPARATORS.sub("-", found[2]).strip("-") if found else ""
-    if found is None or not digits or not (found[1] or domain):
+    if found is None or not (found[1] or domain):
+        return ""
+    digits = _SEPARATORS.sub("-", found[2]).strip("-")
+    if not digits:
         return ""
     extension = f";ext={found[3]}" if found[3] else ""
     return f"tel:{found[1]}{digits}{extension}{'' if found[1] else f';phone-context={domain}'}"
@@ -42,7 +44,9 @@ def write_tel(number: str, domain: str) -> str:
 def read_tel(uri: str) -> str:
     """Gives the number of a `tel:` URI with its extension, or '' when there is none."""
     number, *parameters = uri[4:].split(";", 8)
-    number = unquote(number).strip() if len(number) <= MAX_NUMBER else ""
+    if len(number) > MAX_NUMBER:
+        return ""
+    number = unquote(number).strip()
     if not _TEL.fullmatch(number):
         return ""
     extension = next((found[1] for one in parameters if (found := _EXTENSION.fullmatch(one))), "")

@@ -19,5 +19,5 @@ def read_priority(text: str | None) -> int:
     if text is None or not _QVALUE.fullmatch(text.strip()):
         return 0
     whole, _, places = text.strip().partition(".")
-    thousandths = int(whole) * 1000 + int(places.ljust(3, "0") or "0")
+    thousandths = int(whole) * 1000 + int(places.ljust(3, "0"))
     return 127 if thousandths == 1000 else min(126, -(-thousandths * 127 // 1000))
