@@ -415,3 +415,8 @@ def test_sixteen_languages_of_a_note_are_taken() -> None:
 )
 def test_what_holds_now(interval: str, holds: bool) -> None:
     assert (Field.MOOD in person(f"<rpid:mood {interval}><rpid:sad/></rpid:mood>")) is holds
+
+
+def test_whom_a_document_is_about_does_not_stand_in_a_log() -> None:
+    tuple_ = f"<tuple id='canary'>{OPEN}<contact>sip:canary@x.example</contact></tuple>"
+    assert "canary" not in repr(read(tuple_, "entity='sip:canary@x.example'"))

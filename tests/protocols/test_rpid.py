@@ -177,3 +177,24 @@ def test_words_and_texts_of_moods_exactly() -> None:
     assert rpid.write_mood(Mood("undefined", "so so")) == ("other", "so so", "")
     assert rpid.write_mood(Mood("undefined", "")) == ("unknown", "", "")
     assert rpid.write_mood(Mood("undefined", "happy")) == ("unknown", "", "happy")
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("looking-for-work", "looking for work"),
+        ("performance", "performance"),
+        ("permanent-absence", "permanent absence"),
+        ("presentation", "presentation"),
+        ("spectator", "spectator"),
+        ("worship", "worship"),
+    ],
+)
+def test_what_the_model_has_no_word_for_is_a_text_and_comes_back(word: str, text: str) -> None:
+    activity = Activity("undefined", "", text)
+    assert rpid.activity_of(word) == activity and rpid.write_activity(activity) == (word, "", "")
+
+
+def test_a_specific_word_that_nobody_knows_is_left_out() -> None:
+    assert rpid.write_activity(Activity("eating", "having_tea", "x")) == ("meal", "", "x")
+    assert rpid.write_activity(Activity("drinking", "having_tea")) == ("other", "drinking", "")
