@@ -26,7 +26,8 @@ class ServerTransaction:
     """Is one request that a peer has sent; it is told once, whatever comes again."""
 
     serial: int
-    request: Request = field(repr=False)
+    request: Request | None = field(repr=False)
+    """None once anything but an INVITE is answered: it stays for half a minute, and the request is large."""
     flow: Flow
     reliable: bool
     now: float
@@ -44,7 +45,7 @@ class ServerTransaction:
     _deadline: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.invite = self.request.method == "INVITE"
+        self.invite = self.request is not None and self.request.method == "INVITE"
         self._trying = self.now + (timers.TRYING_INVITE if self.invite else timers.TRYING_OTHER)
         self._deadline = self.now + (timers.PROCEEDING if self.invite else timers.TRANSACTION)
 
@@ -96,7 +97,7 @@ class ServerTransaction:
         if now >= self._deadline:
             self._expire(now, out)
             return
-        if self._trying is not None and now >= self._trying:
+        if self._trying is not None and now >= self._trying and self.request is not None:
             self._trying = None
             self.last = self.request.reply(100)
             out.send(self.flow, self.last)
@@ -116,9 +117,11 @@ class ServerTransaction:
             self.state = ServerState.ACCEPTED
         elif self.invite and not self.reliable:
             self._again = now + self._interval
+        if not self.invite:
+            self.request = None
 
     def _expire(self, now: float, out: Outbox) -> None:
-        if self.open and self.invite:
+        if self.open and self.invite and self.request is not None:
             self.respond(self.request.reply(480), now, out)
             return
         if self.invite and self.state is ServerState.COMPLETED:

@@ -136,7 +136,7 @@ class TransactionLayer:
             self._out.send(flow, response)
 
     def request_of(self, transaction: int) -> Request | None:
-        """Gives the request of a server transaction that still exists."""
+        """Gives the request of a server transaction that waits for an answer, or an INVITE that still exists."""
         found = self._servers.get(transaction)
         return None if found is None else found.request
 
@@ -318,7 +318,7 @@ class TransactionLayer:
             self.answer_statelessly(request, full, flow)
         else:
             reliable = self.transport(flow) != "UDP"
-            self._open(ServerTransaction(self._next(), request, flow, reliable, now, key, identity), now)
+            self._open(ServerTransaction(self._next(), request, flow, reliable, now, key, identity), request, now)
 
     def _came_otherwise(self, request: Request, found: ServerTransaction, flow: Flow) -> None:
         """Answers a copy: as the first was, since its sender may be trying a second way because that one was slow."""
@@ -327,21 +327,21 @@ class TransactionLayer:
         self._out.events.append(Repeated(request.method))
         self.answer_statelessly(request, again, flow)
 
-    def _open(self, made: ServerTransaction, now: float) -> None:
+    def _open(self, made: ServerTransaction, request: Request, now: float) -> None:
         self._servers[made.serial] = made
         self._server_keys[made.key] = made.serial
-        if made.request.method == "CANCEL":
-            self._cancel_received(made, now)
+        if request.method == "CANCEL":
+            self._cancel_received(made, request, now)
         else:
             self._merged[made.identity] = made.serial
-            self._out.events.append(RequestReceived(made.serial, made.request, made.flow))
+            self._out.events.append(RequestReceived(made.serial, request, made.flow))
         self._settle(made)
 
-    def _cancel_received(self, made: ServerTransaction, now: float) -> None:
+    def _cancel_received(self, made: ServerTransaction, request: Request, now: float) -> None:
         """Answers a CANCEL, and tells the user of its INVITE if that can still be answered (RFC 3261 section 9.2)."""
         branch, sent_by, _ = made.key
         invite = self._servers.get(self._server_keys.get((branch, sent_by, "INVITE"), 0))
-        made.respond(made.request.reply(481 if invite is None else 200), now, self._out)
+        made.respond(request.reply(481 if invite is None else 200), now, self._out)
         if invite is not None and invite.open:
             self._out.events.append(Cancelled(invite.serial))
 

@@ -209,6 +209,17 @@ def test_a_cancelled_invite_that_nobody_answers_ends() -> None:
 # --- requests of a peer
 
 
+def test_an_answered_request_is_let_go_though_its_answer_is_kept() -> None:
+    talk, message = layer(), request("MESSAGE", body=b"x" * 1000)
+    serial = opened(talk, message)
+    assert talk.request_of(serial) is message
+    talk.send_response(serial, message.reply(202, to_tag="t"), 0.0)
+    assert talk.request_of(serial) is None and not talk.send_response(serial, message.reply(200, to_tag="t"), 1.0)
+    talk.take_output()
+    talk.received(request("MESSAGE", body=b"x" * 1000), TLS, 20.0)
+    assert lines(talk.take_output()) == ["202 MESSAGE"]
+
+
 def test_a_repeated_message_is_told_once_and_answered_again() -> None:
     talk, message = layer(), request("MESSAGE")
     serial = opened(talk, message)
