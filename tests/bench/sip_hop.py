@@ -21,6 +21,7 @@ from attrs import define, field
 from gateway.web.control_client import ask
 from tests.bench import sandbox
 from tests.bench.arithmetic import percentile
+from tests.bench.gateway_under_test import NOT_DURABLE
 from tests.bench.hop import GENERATOR_CORE, SERVER_CORE, Bench, Plan
 from tests.bench.legs import PlainLegs
 from tests.bench.path import Line
@@ -178,7 +179,7 @@ class Measuring:
         # one message opens the stream that the gateway dials
         self.exchange.lines[0].send(message(0, 99, "u0@corp.example", "v0@partner.example"))
         self.exchange.until(lambda: bool(door.ready), 15.0, f"no stream to corp.example: {door.errors}")
-        back = Line.of(door.ready.pop(), counted=True)
+        back = Line.of(door.ready.pop(), counted=True, replies_on=line)
         self.exchange.others.append((back, lambda chunk: (back.reply(chunk), self.stanzas(chunk))))
         return line
 
@@ -335,6 +336,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--count", type=int, default=6000, help="messages at saturation")
     parser.add_argument("--rates", default="saturation,500")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of 200 notifications")
+    parser.add_argument(
+        "--durable", action="store_true", help="the gateway keeps messages on disk, as no plain server does"
+    )
     parser.add_argument("--alone", action="store_true", help="measure the gateway only")
     parser.add_argument(
         "--profile", type=Folder, help="run the gateway under cProfile; its statistics go to this folder"
@@ -361,7 +365,8 @@ def main(arguments: Sequence[str]) -> None:
 def _measure(measuring: Measuring, options: argparse.Namespace, rates: list[float | None]) -> list[str]:
     room, exchange = measuring.room, measuring.exchange
     plain: dict[str, float] = {}
-    gateway = start_gateway(room, "gateway", XMPP_INSIDE, SERVER_CORE, 8920, options.profile)
+    extra = "" if options.durable else NOT_DURABLE
+    gateway = start_gateway(room, "gateway", XMPP_INSIDE, SERVER_CORE, 8920, options.profile, extra)
     kamailio = None
     if not options.alone and shutil.which("kamailio"):
         kamailio = start_kamailio(room, SERVER_CORE).pid

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.bench.gateway_under_test import NOT_DURABLE
 from tests.bench.procfs import cpu_nanoseconds
 from tests.bench.servers import START_SECONDS, Room
 
@@ -105,7 +106,7 @@ ca_list = {pki}/ca.crt
 
 
 def start_gateway(
-    room: Room, name: str, inside: str, core: int, metrics: int, profile: Path | None = None
+    room: Room, name: str, inside: str, core: int, metrics: int, profile: Path | None = None, extra: str = NOT_DURABLE
 ) -> subprocess.Popen[bytes]:
     """Start a gateway pinned to `core`; RuntimeError when it ends, TimeoutError when its control socket is missing.
 
@@ -115,7 +116,7 @@ def start_gateway(
     (home / "state").mkdir(mode=0o700)
     shown = inside.format(corp=CORP, face=INSIDE_FACE, pki=pki)
     values = {"home": home, "pki": pki, "gateway": GATEWAY, "partner": PARTNER, "metrics": metrics}
-    (home / "gateway.toml").write_text(CONFIG.format(inside=shown, **values))
+    (home / "gateway.toml").write_text(CONFIG.format(inside=shown, **values) + extra)
     start = "import sys; from gateway.cli import main; sys.exit(main())"
     if profile is not None:
         where = str(profile / f"{name}.prof")
