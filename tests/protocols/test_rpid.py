@@ -196,5 +196,5 @@ def test_what_the_model_has_no_word_for_is_a_text_and_comes_back(word: str, text
 
 
 def test_a_specific_word_that_nobody_knows_is_left_out() -> None:
-    assert rpid.write_activity(Activity("eating", "having_tea", "x")) == ("meal", "", "x")
-    assert rpid.write_activity(Activity("drinking", "having_tea")) == ("other", "drinking", "")
+    assert rpid.write_activity(Activity("eating", "having_soup", "x")) == ("meal", "", "x")
+    assert rpid.write_activity(Activity("drinking", "having_soup")) == ("other", "drinking", "")

@@ -29,7 +29,6 @@ _CARD: Final = {
     "office": Field.OFFICE,
 }
 _ADDRESS: Final = ("street", "city", "state", "zipcode", "countryCode")
-_ADDRESSES: Final = {"work": Field.ADDRESS_WORK, "home": Field.ADDRESS_HOME}
 
 
 def kind_of_state(state: Element) -> str:
@@ -45,7 +44,7 @@ def read_part(category: str, element: Element | None, now: float) -> Mapping[Fie
 
 def whole(text: str | None) -> int | None:
     """Gives a number without a sign, or None."""
-    text = (text or "").strip()
+    text = text.strip() if text is not None else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
@@ -55,9 +54,9 @@ def _child(element: Element, name: str) -> Element | None:
 
 
 def _state(state: Element, now: float) -> Fields:
-    number = whole(line(_child(state, "availability"))) or 0
-    fields: Fields = dict(fields_of_number(number))
-    if not fields:
+    number = whole(line(_child(state, "availability")))
+    fields: Fields = dict(fields_of_number(number)) if number is not None else {}
+    if number is None or not fields:
         return {}
     activity = _child(state, "activity")
     doing = _activity(activity, number) if activity is not None else None
@@ -126,7 +125,7 @@ def _phone(fields: Fields, phone: Element) -> None:
 
 def _address(fields: Fields, address: Element) -> None:
     # An address that does not say which it is counts as home: fewer may see that.
-    name = _ADDRESSES.get(address.attributes.get("type", ""), Field.ADDRESS_HOME)
+    name = Field.ADDRESS_WORK if address.attributes.get("type") == "work" else Field.ADDRESS_HOME
     parts = [line(_child(address, one)) for one in _ADDRESS]
     if any(parts):
         fields.setdefault(name, PostalAddress(*parts))

@@ -10,8 +10,7 @@ def write_priority(priority: int) -> str | None:
     """Gives 0..127 as a number from 0 to 1 with three places, or None for what is not mapped: the negative."""
     if priority < 0:
         return None
-    thousandths = min(priority, 127) * 1000 // 127
-    return "1" if thousandths == 1000 else f"0.{thousandths:03d}".rstrip("0").rstrip(".")
+    return f"{min(priority, 127) * 1000 // 127 / 1000:g}"
 
 
 def read_priority(text: str | None) -> int:
