@@ -35,7 +35,7 @@ CSeq Date Diversion Error-Info Event Expires From History-Info Identity Identity
 Max-Forwards MIME-Version Min-Expires Organization P-Asserted-Identity P-Preferred-Identity Path Priority Privacy
 Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason Record-Route Refer-To Referred-By Reject-Contact
 Reply-To Request-Disposition Require Retry-After Route RSeq Server Service-Route Session-Expires SIP-ETag SIP-If-Match
-Subject Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate
+Subject Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate X-Gateway-Hop
 """
 WRITTEN: Final = {name.lower(): name for name in _WRITTEN.split()}
 """How a known name is written."""

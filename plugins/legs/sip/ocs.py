@@ -48,18 +48,21 @@ class Writer:
     The decision what a watcher may see has been made for each of them; who sees the same is told the same bytes.
     """
 
-    _written: dict[tuple[str, str, PresenceDocument, object], Document] = field(factory=dict)
+    _written: dict[tuple[str, str, int], tuple[PresenceDocument, object, Document]] = field(factory=dict)
+    """The latest by type, person and hash of what he shows, which is the same for the same fields."""
 
     def write(self, accept: tuple[str, ...], document: PresenceDocument, entity: str, now: float) -> Document:
         """Gives what a watcher with this Accept is told."""
         kind = CATEGORIES_TYPE if CATEGORIES_TYPE in accept else LEGACY_TYPE if LEGACY_TYPE in accept else PIDF
-        key = (kind, entity, document, age(document, now))
+        key, since = (kind, entity, hash(document)), age(document, now)
         known = self._written.get(key)
-        if known is None:
-            if len(self._written) >= MOST_WRITTEN:
-                self._written.clear()
-            known = self._written[key] = write_document(accept, document, entity, now)
-        return known
+        if known is not None and known[1] == since and (known[0] is document or known[0] == document):
+            return known[2]
+        if len(self._written) >= MOST_WRITTEN:
+            self._written.clear()
+        made = write_document(accept, document, entity, now)
+        self._written[key] = (document, since, made)
+        return made
 
 
 def write_document(accept: tuple[str, ...], document: PresenceDocument, entity: str, now: float) -> Document:

@@ -71,7 +71,7 @@ class Reach:
                 return
             if not _may(flow.certified, domain):
                 return
-        asked_for = isinstance(message, Response) and (message.headers.get("CSeq") or "").endswith("OPTIONS")
+        asked_for = isinstance(message, Response) and message.cseq.method == "OPTIONS"
         self.heard(domain, used=not asked_for)
 
     def heard(self, domain: str, used: bool = True) -> None:

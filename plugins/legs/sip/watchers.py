@@ -69,7 +69,7 @@ class Watchers:
             first = after.available and (key in self._fresh or self.agent.notifier.fetches(key))
             if first:
                 self._fresh.discard(key)
-            self._tell(key, pair, WatchState.ACTIVE, narrows or first)
+            self._say(key, pair, WatchState.ACTIVE, after, narrows or first)
 
     def decided(self, local: str, remote: str, ask: Ask) -> None:
         """Tells a watcher that he may see somebody (SUBSCRIBED), or that he may not."""
@@ -144,8 +144,13 @@ class Watchers:
         written = (self.written(accept, pair[0], document).body.decode() for accept in accepted)
         return list(dict.fromkeys(written))
 
-    def _tell(self, key: DialogKey, pair: tuple[str, str], state: WatchState, at_once: bool = False) -> None:
-        shown, accept = self._document(pair), self.agent.notifier.accepts(key)
+    def _tell(self, key: DialogKey, pair: tuple[str, str], state: WatchState) -> None:
+        self._say(key, pair, state, self._document(pair))
+
+    def _say(
+        self, key: DialogKey, pair: tuple[str, str], state: WatchState, shown: PresenceDocument, at_once: bool = False
+    ) -> None:
+        accept = self.agent.notifier.accepts(key)
         document = self.written(accept, pair[0], shown)
         if self.guard is not None and not self.guard.passes(pair, document, shown):
             document = self.written(accept, pair[0], OFFLINE)

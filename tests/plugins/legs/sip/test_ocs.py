@@ -12,6 +12,7 @@ from gateway.policy.access_level import STANDARD, Assignment, Member, Origin
 from gateway.policy.partners import Lock, Partner
 from gateway.protocols.sip.message import Request, Response
 from gateway.protocols.sip.subscribing import SubscriptionKey
+from gateway.protocols.sip.watching import Document
 from gateway.protocols.sip.writer import serialise
 from plugins.legs.sip import ocs
 from plugins.legs.sip.ocs import ROAMING_SELF
@@ -380,3 +381,26 @@ def test_what_was_written_is_not_kept_for_ever() -> None:
     for number in range(ocs.MOST_WRITTEN):
         writer.write((PIDF,), here, f"sip:{number}@corp.example", 0.0)
     assert writer.write((PIDF,), here, ALICE, 0.0) is not first
+
+
+def test_documents_that_show_the_same_fields_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have the same hash; what is written for one is never given for the other, nor for another person."""
+    written = []
+    original = ocs.write_document
+
+    def counted(*given: Any) -> Document:
+        written.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(ocs, "write_document", counted)
+    writer, accept, alice, carol = ocs.Writer(), (ocs.PIDF,), "sip:alice@corp.example", "sip:carol@corp.example"
+    one, two = (PresenceDocument({Field.AVAILABILITY: True, Field.NOTE: (("", note),)}) for note in ("one", "two"))
+    assert hash(one) == hash(two) and one != two
+    for person in (alice, carol, alice):
+        for shown, note in ((one, b"one"), (two, b"two"), (one, b"one")):
+            made = writer.write(accept, shown, person, 1.0).body
+            assert b">%b<" % note in made and person.encode() in made
+    before = len(written)
+    same = PresenceDocument({Field.AVAILABILITY: True, Field.NOTE: (("", "one"),)})
+    assert writer.write(accept, same, alice, 1.0) is writer.write(accept, one, alice, 1.0)
+    assert len(written) == before, "what is equal is written once"
