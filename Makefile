@@ -30,7 +30,7 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -m "not interop"
+	@$(BIN)/python -m pytest -m "not interop" --numprocesses auto --dist loadfile
 
 # B101: asserts narrow types and guard nothing. B105: names of settings. B311: jitter. B608: SQL of fixed pieces and marks
 # for values; ruff (S608) wants a reason at each place.

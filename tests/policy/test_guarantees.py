@@ -73,7 +73,6 @@ def test_a_level_that_a_person_may_give_is_no_guarantee() -> None:
         {"partners": Partners([evolve(PARTNER, modalities=frozenset({Modality.IM}))])},
         {"levels": {"public": STANDARD["public"], "blocked": STANDARD["blocked"]}},
     ],
-    ids=str,
 )
 def test_what_no_person_can_lift_is_one(changes: dict[str, Any]) -> None:
     assert why(MOBILE, ground(**changes)) is None
@@ -96,7 +95,6 @@ def test_what_no_person_can_lift_is_one(changes: dict[str, Any]) -> None:
         {"right": Right(people=frozenset({"board"}))},
         {"locks": (Lock(Field.PHONE_MOBILE),), "observing": True},
     ],
-    ids=str,
 )
 def test_what_may_be_lifted_or_does_not_hold_for_all_is_none(changes: dict[str, Any]) -> None:
     assert why(MOBILE, ground(**changes)) is not None
@@ -242,7 +240,6 @@ def test_who_asks_sees_the_rest_even_where_availability_is_withheld_and_who_is_t
         {"right": Right(people=frozenset({"sales"}))},
         {"settings": (Rule(Field.PHONE_MOBILE, False), Rule(Field.PHONE_MOBILE, False, group="x", locked=True))},
     ],
-    ids=str,
 )
 def test_whoever_may_be_in_a_group_that_anything_names_may_be_admitted_by_it(changes: dict[str, Any]) -> None:
     assert why(MOBILE, ground(open=True, **changes)) is not None
@@ -254,7 +251,6 @@ def test_whoever_may_be_in_a_group_that_anything_names_may_be_admitted_by_it(cha
         {"right": Right(people=frozenset({"carol@corp.example"}))},
         {"partners": Partners([evolve(PARTNER, people=frozenset({"carol@corp.example"}))])},
     ],
-    ids=str,
 )
 def test_nobody_may_be_somebody_else_who_is_admitted_by_name(changes: dict[str, Any]) -> None:
     sentence = "bob@partner.example never sees note of {}"
