@@ -218,17 +218,18 @@ class House:
                 pair.unsure = pair.doubted = True
                 self.presence.tell(pair)
 
-    def link_restored(self, local: str, remote: str, complete: bool = False) -> None:
+    def link_restored(self, local: str, remote: str, complete: bool = False, *, ask: bool = True) -> None:
         """Tells each contact of a domain the present, and asks for his, since what was under way may be lost.
 
         When it is the inside server that is back, it is asked who is there. `local` is '' for all domains at once.
         With `complete` the other side is known to have heard everything before: only what has changed since is told.
+        Without `ask` it is not asked: it may not be heard yet.
         """
 
         def resume(pair: Pair) -> None:
             if pair.contact.domain == remote and pair.person.domain == local:
-                self.roster.resume(pair, not complete)
-            elif pair.person.domain == remote and local in ("", pair.contact.domain):
+                self.roster.resume(pair, not complete, ask=ask)
+            elif ask and pair.person.domain == remote and local in ("", pair.contact.domain):
                 self.roster.ask_again(pair)
 
         self._one_by_one(iter(self.pairs), resume)

@@ -270,10 +270,11 @@ class House(Protocol):
     def met(self, meeting: Meeting) -> None:
         """Says that a partner is connected, and how: its contract is looked at."""
 
-    def link_restored(self, local: str, remote: str, complete: bool = False) -> None:
+    def link_restored(self, local: str, remote: str, complete: bool = False, *, ask: bool = True) -> None:
         """Says that stanzas to a partner's domain can leave again after a link had broken.
 
-        `complete`: the other side has confirmed all that was said before, and that is not long ago.
+        `complete`: the other side has confirmed all that was said before, and that is not long ago. Without `ask` its
+        answers cannot come yet: it is to be asked later.
         """
 
     def link_lost(self, local: str, remote: str) -> None:

@@ -200,6 +200,17 @@ def test_our_people_are_gone_when_the_inside_is_lost_and_asked_for_when_it_is_ba
         assert documents(stage.online()) == [here().document]
 
 
+def test_who_cannot_be_heard_yet_is_told_and_not_asked() -> None:
+    stage = Stage()
+    stage.befriend()
+    stage.online()
+    stage.outside.taken()
+    stage.house.link_restored("corp.example", "partner.example", ask=False)
+    assert documents(stage.outside.taken()) == [here().document]
+    stage.house.link_restored("partner.example", "corp.example", ask=False)
+    assert stage.inside.taken() == []
+
+
 def test_another_domains_loss_concerns_nobody_here() -> None:
     stage = Stage()
     stage.befriend()

@@ -77,6 +77,8 @@ class Neighbour:
     """Keeps a stream to the gateway."""
     refusals: int = 0
     _unconfirmed: deque[tuple[int, str]] = field(factory=deque)
+    _asked: set[tuple[str, str]] = field(factory=set)
+    """Who was asked about while there was no stream to answer on, and by whom: a server keeps its answers."""
     _sent: int = 0
     _tail: bytes = b""
     _tasks: set["asyncio.Task[None]"] = field(factory=set)
@@ -144,6 +146,9 @@ class Neighbour:
             self._unconfirmed.clear()
             self._sent = 0
             self.out = stream
+            asked, self._asked = self._asked, set()
+            for person, contact in sorted(asked):
+                self._show(person, contact)
             try:
                 await self._listen(stream)
             finally:
@@ -257,12 +262,17 @@ class Neighbour:
         number = int(text[1:].partition("-")[0]) if text.startswith("m") else 0
         self.history.note(Kind.DELIVERED, sender, recipient, text, number, identity)
 
+    def _show(self, person: str, contact: str) -> None:
+        """Answers a probe (RFC 6121 section 4.3.2)."""
+        stanza = self.current(person, contact)
+        if stanza and not self.send(stanza):
+            self._asked.add((person, contact))
+
     def _presence(self, element: Element) -> None:
         sender, recipient = bare(element.get("from", "")), bare(element.get("to", ""))
         kind = element.get("type", "")
         if kind == "probe":
-            if stanza := self.current(recipient, sender):
-                self.send(stanza)
+            self._show(recipient, sender)
         elif kind == "subscribe":
             self.send(f"<presence type='subscribed' from='{recipient}' to='{sender}'/>".encode())
         elif kind in ("", "unavailable"):

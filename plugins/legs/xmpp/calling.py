@@ -21,6 +21,7 @@ from gateway.transport.dane import endorsed
 from gateway.transport.resolver import LookupFailed, NotFound, ServiceNotOffered, Target
 from plugins.legs.xmpp.connection import Connection
 from plugins.legs.xmpp.lane import Lane
+from plugins.legs.xmpp.mourning import Mourning
 from plugins.legs.xmpp.tally import Tally
 
 log = Log("xmpp")
@@ -45,12 +46,10 @@ class Calling(Protocol):
     stanza_limits: Limits
     secret: DialbackSecret
     tally: Tally
+    mourning: Mourning
 
     def joined(self, sock: socket.socket, stream: Any) -> Connection:
         """Joins a stream to a connected socket."""
-
-    def mourn(self, lane: Lane) -> None:
-        """Takes note that a domain is out of reach."""
 
 
 class Caller:
@@ -143,7 +142,7 @@ class Caller:
         lane.retry = face.reactor.callLater(seconds, self._again, lane)
         lane.outbox.failed(problem, for_good)
         if lane.failures == 1:
-            face.mourn(lane)
+            face.mourning.broke(lane)
 
     def _again(self, lane: Lane) -> None:
         lane.retry = None

@@ -37,6 +37,12 @@ class Lane:
     """The delayed call after which nothing heard from the remote domain is believed any more, or None."""
     broken: bool = False
     """True after a link was lost without a good-bye, until the next one is up."""
+    heard_on: set[Connection] = field(factory=set)
+    """The streams on which the remote domain speaks."""
+    asking: Any = None
+    """The delayed call after which presence is asked for although no stream of the remote domain is up, or None."""
+    unheard: bool = False
+    """True after that, until one is up."""
     pinged_at: float | None = None
     opened_at: float | None = None
     """Posix seconds since when the connection is in use."""
@@ -62,14 +68,21 @@ class Lane:
     @property
     def spent(self) -> bool:
         """Says whether the lane can be forgotten."""
-        return not (self.connection or self.connecting or self.retry or self.broken or self.wanted)
+        return not (self.connection or self.connecting or self.retry or self.broken or self.wanted or self.heard_on)
 
     def stop(self) -> None:
         """Cancels what it was going to do later."""
-        for call in (self.retry, self.mourning):
+        for call in (self.mourning, self.asking):
             if call is not None and call.active():
                 call.cancel()
-        self.retry = self.mourning = None
+        self.mourning = self.asking = None
+        self.stop_retrying()
+
+    def stop_retrying(self) -> None:
+        """Cancels the next attempt to connect."""
+        if self.retry is not None and self.retry.active():
+            self.retry.cancel()
+        self.retry = None
 
     def delay(self, first: float, most: float, chance: float) -> float:
         """Gives the seconds until the next attempt: doubling, bounded, with jitter (`chance` from 0 to 1)."""

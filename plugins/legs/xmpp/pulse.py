@@ -42,14 +42,14 @@ class Pulse:
         elif lane.pinged_at is None and silent >= self._limits.ping_seconds:
             lane.pinged_at = now
             used = connection.used_at
-            self._face.say(lane.local, lane.remote, _ping(lane.local, lane.remote))
+            self._face.say(lane.local, lane.remote, ping_of(lane.local, lane.remote))
             connection.used_at = used
 
     def ping(self, local: str, remote: str) -> "Deferred[None]":
         """Pings a domain and fires when it answers; connects first if need be."""
         waiting: Deferred[None] = Deferred()
         self._waiting.setdefault((local, remote), []).append(waiting)
-        self._face.say(local, remote, _ping(local, remote))
+        self._face.say(local, remote, ping_of(local, remote))
         return waiting
 
     def ponged(self, local: str, remote: str, lane: Lane | None) -> None:
@@ -64,5 +64,6 @@ class Pulse:
                 lane.connection.heard_at = self._face.clock()
 
 
-def _ping(local: str, remote: str) -> str:
+def ping_of(local: str, remote: str) -> str:
+    """Writes a ping from one domain to another (XEP-0199)."""
     return write_query(QueryKind.PING, "ping", local, remote)

@@ -20,6 +20,7 @@ from gateway.protocols.xmpp.events import Authenticated, Verify, VerifyAnswer
 from gateway.protocols.xmpp.initiating import InitiatingStream
 from gateway.protocols.xmpp.limits import AFTER_AUTHENTICATION
 from gateway.protocols.xmpp.receiving import ReceivingStream
+from gateway.protocols.xmpp.server_stream import ServerStream
 from gateway.protocols.xmpp.stanzas.queries import write_query
 from gateway.protocols.xmpp.stream import NotAuthenticated
 from gateway.protocols.xmpp.stream_error import StreamError
@@ -31,6 +32,7 @@ from plugins.legs.xmpp.confirming import WINDOW, Confirming
 from plugins.legs.xmpp.connection import Connection, link_limits
 from plugins.legs.xmpp.hosts import SideHost
 from plugins.legs.xmpp.lane import Lane, domain_of
+from plugins.legs.xmpp.mourning import Mourning
 from plugins.legs.xmpp.outflow import Outflow
 from plugins.legs.xmpp.pulse import Pulse
 from plugins.legs.xmpp.tally import Tally
@@ -44,8 +46,6 @@ CLOSE_SECONDS = 10.0
 """How long a peer may take to close its side of a stream (RFC 6120 section 4.4)."""
 PROOF_SECONDS = 30.0
 """How often the certificate of a live stream is judged again: it may have been revoked."""
-UNCHANGED_SECONDS = 30.0
-"""How long a peer who had confirmed everything may be away without being told everything again."""
 SMALL = 2500
 """Characters of a stanza that every peer takes: 10 000 bytes at the least (RFC 6120 section 13.12)."""
 NOT_FOUND = Problem.REMOTE_SERVER_NOT_FOUND
@@ -75,6 +75,7 @@ class ServerFace:
         self.lanes: dict[tuple[str, str], Lane] = {}
         self._caller = Caller(self)
         self._verifier = Verifier(self)
+        self.mourning = Mourning(self)
         self._pulse = Pulse(self, self.limits, self._metrics)
         self.tally = Tally(host, self._metrics, self.now, name == "outside")
         self.stopping = False
@@ -185,26 +186,24 @@ class ServerFace:
         connection.method = event.method
         if meeting is not None:
             self.house.met(meeting)
+        stream = connection.stream
+        if isinstance(stream, ServerStream) and (event.remote, event.local) in stream.pairs:
+            self.mourning.heard(lane, connection)
         if lane.connection is None and connection.stream.may_send(event.local, event.remote):
             self._opened(lane, connection)
         elif lane.connection is None and (lane.broken or lane.wanted):
-            if lane.retry is not None and lane.retry.active():
-                lane.retry.cancel()
-            lane.retry = None
+            lane.stop_retrying()
             self.call(lane)
 
     def _opened(self, lane: Lane, connection: Connection) -> None:
         lane.connection, lane.failures, lane.problem, lane.failed_at = connection, 0, "", None
-        lane.stop()
+        lane.stop_retrying()
         lane.opened_at = self.now()
         lane.confirming = self._confirming(lane, connection)
         lane.outbox.opened(partial(self._transmit, lane, connection), WINDOW)
         for text in lane.take_texts():
             self.say(lane.local, lane.remote, text)
-        if lane.broken:
-            complete = lane.lost_at is not None and self.clock() - lane.lost_at < UNCHANGED_SECONDS
-            self.house.link_restored(lane.local, lane.remote, complete)
-        lane.broken = False
+        self.mourning.opened(lane)
 
     def _confirming(self, lane: Lane, connection: Connection) -> Confirming:
         def ping(mark: str) -> None:
@@ -269,8 +268,9 @@ class ServerFace:
         log.info("link down", side=self.name, domain=stream.local or "", peer=stream.remote or "", detail=why)
         self._detach(connection)
         for lane in self._lanes_of(connection):
+            lane.heard_on.discard(connection)
             if not (connection.clean or self.stopping):
-                self.mourn(lane)
+                self.mourning.broke(lane)
             if len(lane.outbox):
                 self.call(lane)
 
@@ -295,18 +295,6 @@ class ServerFace:
         if isinstance(stream, InitiatingStream) and not stream.verify_only:
             pairs.add((stream.local, stream.remote))
         return (self.lanes[pair] for pair in pairs if pair in self.lanes)
-
-    def mourn(self, lane: Lane) -> None:
-        """Calls a domain again whose link is lost; if that does not help in time, its people are gone."""
-        lane.broken = True
-        if lane.mourning is None and lane.connection is None:
-            lane.mourning = self.reactor.callLater(self.limits.presence_seconds, self._mourned, lane)
-            self.call(lane)
-
-    def _mourned(self, lane: Lane) -> None:
-        lane.mourning = None
-        if lane.connection is None:
-            self.house.link_lost(lane.local, lane.remote)
 
     # -- time -----------------------------------------------------------------------------------------------------
 

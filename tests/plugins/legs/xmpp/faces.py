@@ -39,6 +39,7 @@ class House:
     refused: list[tuple[Envelope, Problem]] = field(factory=list)
     lost: list[tuple[str, str]] = field(factory=list)
     restored: list[tuple[str, str]] = field(factory=list)
+    asked: list[tuple[str, str]] = field(factory=list)
     met_with: list[Any] = field(factory=list)
     fails: bool = False
     confirmed: list[Envelope] = field(factory=list)
@@ -67,8 +68,11 @@ class House:
     def link_lost(self, local: str, remote: str) -> None:
         self.lost.append((local, remote))
 
-    def link_restored(self, local: str, remote: str, complete: bool = False) -> None:
-        self.restored.append((local, remote))
+    def link_restored(self, local: str, remote: str, complete: bool = False, *, ask: bool = True) -> None:
+        if not (complete and ask):
+            self.restored.append((local, remote))
+        if ask:
+            self.asked.append((local, remote))
 
     @property
     def bodies(self) -> list[str]:

@@ -82,6 +82,20 @@ async def test_an_idle_stream_is_closed_and_opened_again_when_needed(ends: Ends)
 
 
 @pytest_twisted.ensureDeferred
+async def test_when_only_the_stream_of_the_other_side_breaks_what_came_on_it_is_asked_for_again(ends: Ends) -> None:
+    ours, theirs = ends
+    ours.message("1")
+    theirs.message("2")
+    await until(lambda: theirs.house.bodies and ours.house.bodies)
+    way_out, (way_in,) = ours.lane.connection, ours.lane.heard_on
+    assert way_in is not way_out
+    way_in.link.abort("lost on its way")
+    await until(lambda: ours.house.asked, 1.0)
+    assert ours.house.asked == [("corp.example", "partner.example")] and ours.house.restored == []
+    assert ours.lane.connection is way_out and way_in not in ours.lane.heard_on and len(ours.lane.heard_on) == 1
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_broken_link_is_called_again_mourned_and_restored(ends: Ends) -> None:
     ours, theirs = ends
     ours.message("1")
