@@ -150,14 +150,17 @@ class SipLeg(FakeLeg):
             self.desk.happened(event)
 
     def turn(self) -> None:
-        """Does what is due."""
+        """Does what is due, and what follows from the answers: a message waits for the answer to the one before."""
         for event in self.agent.tick(self.world.clock.seconds()):
             self.desk.happened(event)
-        for send in self.agent.take_output():
-            domain, message = str(send.flow).partition(":")[2], send.message
-            self.world.heard.add(domain, serialise(message).decode())
-            if isinstance(message, Request) and message.method in ("NOTIFY", "MESSAGE"):
-                self.hear(domain, message.reply(200))
+        while sends := list(self.agent.take_output()):
+            for send in sends:
+                self._sent(str(send.flow).partition(":")[2], send.message)
+
+    def _sent(self, domain: str, message: Any) -> None:
+        self.world.heard.add(domain, serialise(message).decode())
+        if isinstance(message, Request) and message.method in ("NOTIFY", "MESSAGE"):
+            self.hear(domain, message.reply(200))
 
 
 def _tokens() -> Callable[[], str]:
