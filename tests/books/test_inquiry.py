@@ -36,6 +36,17 @@ def test_a_card_is_fetched_once_and_cut_to_the_level() -> None:
     assert len(stage.inside.asked) == 2
 
 
+def test_a_card_is_asked_for_again_when_part_of_it_is_announced_and_only_when_it_is_new() -> None:
+    stage = Stage()
+    stage.inside.cards[ALICE] = CARD
+    asked(stage)
+    for title, questions in (("Dr", 2), ("Dr", 2), ("Prof", 3), ("Prof", 3)):
+        stage.inside.cards[ALICE] = CARD.with_fields({Field.TITLE: title})
+        stage.house.published(ALICE, {Field.TITLE: title})
+        asked(stage)
+        assert len(stage.inside.asked) == questions
+
+
 def test_the_blocked_the_unknown_and_the_silent_are_answered_alike_after_the_same_question_inside() -> None:
     seen = []
     for level, card in (("blocked", CARD), ("public", None), ("public", PresenceDocument())):
