@@ -186,6 +186,7 @@ def test_who_is_idle_is_away_unless_something_else_is_said() -> None:
         ("--60", None),
         ("+-60", None),
         ("6x", None),
+        ("X60", None),
         ("\u0661", None),
         ("", None),
     ],
@@ -420,3 +421,10 @@ def test_what_holds_now(interval: str, holds: bool) -> None:
 def test_whom_a_document_is_about_does_not_stand_in_a_log() -> None:
     tuple_ = f"<tuple id='canary'>{OPEN}<contact>sip:canary@x.example</contact></tuple>"
     assert "canary" not in repr(read(tuple_, "entity='sip:canary@x.example'"))
+
+
+def test_who_is_idle_without_a_time_is_idle_from_now_on() -> None:
+    told = "<tuple id='t'><status><basic>open</basic></status><rpid:user-input>idle</rpid:user-input></tuple>"
+    now = 1_500_000_300.0  # a whole quarter of an hour
+    document = read_pidf(f"<presence {SPACES}>{told}</presence>".encode(), now).document
+    assert document[Field.IDLE] == now
