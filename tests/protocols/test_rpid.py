@@ -198,3 +198,7 @@ def test_what_the_model_has_no_word_for_is_a_text_and_comes_back(word: str, text
 def test_a_specific_word_that_nobody_knows_is_left_out() -> None:
     assert rpid.write_activity(Activity("eating", "having_soup", "x")) == ("meal", "", "x")
     assert rpid.write_activity(Activity("drinking", "having_soup")) == ("other", "drinking", "")
+
+
+def test_a_mood_alone_has_no_text() -> None:
+    assert rpid.mood_of("sad") == Mood("sad") and rpid.mood_of("unknown") == Mood("undefined")

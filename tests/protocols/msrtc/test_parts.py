@@ -238,3 +238,8 @@ def test_who_it_is(content: str, fields: Fields) -> None:
 def test_what_is_no_presentity(body: str) -> None:
     with pytest.raises(DocumentError):
         read_legacy(body.encode())
+
+
+@pytest.mark.parametrize("number", [0, 2999, 18000])
+def test_who_is_not_there_says_nothing(number: int) -> None:
+    assert state("<device>web</device><activity><custom>Juggling</custom></activity>", number) == {}
