@@ -87,7 +87,8 @@ class Forms:
 
 
 def _check_address(value: str, address: str, name: str) -> None:
-    if value[2:] not in (address, address.partition("/")[0]):
+    said = value[2:]
+    if said != address and said != address.partition("/")[0]:
         raise Difference(f"stanza/@{name}")
 
 
