@@ -18,6 +18,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.log import Log
 from gateway.privileges import give_up, lock
 from gateway.transport.moderation import moderate
+from gateway.transport.stalls import Stalls
 
 log = Log("daemon")
 
@@ -74,7 +75,9 @@ def serve(daemon: Daemon, reactor: Any, begun: Callable[[], object] = lambda: No
     reactor.callWhenRunning(lambda: ensureDeferred(begin()))
     reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(daemon.stop()))
     signal.signal(signal.SIGHUP, hang_up)
-    moderate(reactor)
+    stalls = Stalls(daemon.metrics.reactor_stalls().observe)
+    stalls.watch(reactor)
+    moderate(reactor, stalls)
     os.umask(0o077)
     reactor.run()
     return outcome["status"]

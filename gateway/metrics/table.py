@@ -289,4 +289,9 @@ class Rows(Table):
     errors = Row("gateway_unexpected_errors_total", Counter, "Defects: exceptions that nobody expected")
 
     # The process
+    reactor_stalls = Row(
+        "gateway_reactor_stall_seconds",
+        Histogram,
+        "Rounds of more than 20 ms: while one lasts nothing is read, sent or answered",
+    )
     reactor_lag = Row("gateway_reactor_lag_seconds", Gauge, "How late the last one-second timer fired")

@@ -14,6 +14,8 @@ from typing import Any
 
 from attrs import define, field
 
+from gateway.transport.stalls import Stalls
+
 GATHER_SECONDS = 0.01
 """Seconds between two looks at the sockets under load: the most that one event is held."""
 FREE_ROUNDS_PER_SECOND = 50.0
@@ -43,16 +45,27 @@ class Moderation:
 
 
 def moderate(
-    reactor: Any, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
+    reactor: Any,
+    stalls: Stalls | None = None,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] | None = None,
 ) -> None:
     """Puts a moderation before the poll of a Twisted reactor (`doIteration`), for as long as it lives.
 
-    A round that is held sleeps until the sockets may be asked, a call is due or another thread has news.
+    A round that is held sleeps until the sockets may be asked, a call is due or another thread has news. `stalls`
+    learns when a round is over and when the next one begins.
     """
     poll, moderation = reactor.doIteration, Moderation()
     sleep = sleep or _until_woken(reactor)
 
     def gathered(timeout: float | None) -> None:
+        if stalls is not None:
+            stalls.pause()
+        held(timeout)
+        if stalls is not None:
+            stalls.awake()
+
+    def held(timeout: float | None) -> None:
         waits = timeout is None or timeout > 0
         rest = moderation.held(now())
         if rest > 0.0:

@@ -75,7 +75,7 @@ class Stage:
         self.timeouts: list[float | None] = []
         self.slept: list[float] = []
         self.now = 1000.0
-        moderate(self, lambda: self.now, self._sleep)
+        moderate(self, None, lambda: self.now, self._sleep)
 
     def doIteration(self, timeout: float | None) -> None:  # noqa: N802 Twisted's name
         self.timeouts.append(timeout)
