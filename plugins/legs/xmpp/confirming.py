@@ -9,7 +9,7 @@ from gateway.protocols.xmpp.acks import REQUEST
 from gateway.queues.outbox import Outbox
 from plugins.legs.xmpp.connection import Connection
 
-WINDOW: Final = 256
+WINDOW: Final = 64
 """Messages on a link that are not confirmed: as many may come twice after it has broken."""
 AT_ONCE: Final = 16
 """Messages after which the peer is asked at once."""
