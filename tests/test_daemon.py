@@ -12,6 +12,7 @@ from gateway import serving as daemon_module
 from gateway.demo.stage import INSIDE, Policy, Stage
 from gateway.errors import GatewayError
 from gateway.model.presence import OFFLINE, Field, PresenceDocument
+from gateway.metrics import Metrics
 from gateway.serving import serve
 
 
@@ -137,6 +138,7 @@ class BrokenDaemon:
 
     def __init__(self, fault: Exception) -> None:
         self.fault = fault
+        self.metrics = Metrics()
 
     async def start(self) -> None:
         raise self.fault
