@@ -11,8 +11,8 @@ from twisted.internet import reactor
 from gateway import serving as daemon_module
 from gateway.demo.stage import INSIDE, Policy, Stage
 from gateway.errors import GatewayError
-from gateway.model.presence import OFFLINE, Field, PresenceDocument
 from gateway.metrics import Metrics
+from gateway.model.presence import OFFLINE, Field, PresenceDocument
 from gateway.serving import serve
 
 
