@@ -52,6 +52,12 @@ class _Card:
     """SHA-1 of the picture that was announced last."""
     waiting: "list[Deferred[None]] | None" = None
     """Who waits for the answer that is under way; None when none is."""
+    outdated: bool = False
+    """Whether another card was announced while the answer was under way."""
+
+    def changed(self) -> None:
+        """Is asked for again next time, also when the answer that is under way comes only now."""
+        self.due, self.outdated = 0.0, self.waiting is not None
 
 
 class Inquiries:
@@ -106,13 +112,14 @@ class Inquiries:
         """Asks the inside server again next time, because another picture means another card; once for a picture."""
         card = self._cards.get(person)
         if card is not None and card.picture != sha1:
-            card.picture, card.due = sha1, 0.0
+            card.picture = sha1
+            card.changed()
 
     def card_changed(self, person: str) -> None:
         """Asks the inside server again next time, because part of a card was announced, and a card may say more."""
         card = self._cards.get(person)
         if card is not None:
-            card.due = 0.0
+            card.changed()
 
     def expire(self) -> None:
         """Answers inside askers who have waited too long; forgets cards that nobody needs."""
@@ -172,6 +179,8 @@ class Inquiries:
             log.failure("card not fetched")
             card.due = self._now() + MISSING_SECONDS
         waiting, card.waiting = card.waiting, None
+        if card.outdated:
+            card.due, card.outdated = 0.0, False
         for answered in waiting:
             answered.callback(None)
 

@@ -47,6 +47,21 @@ def test_a_card_is_asked_for_again_when_part_of_it_is_announced_and_only_when_it
         assert len(stage.inside.asked) == questions
 
 
+def test_an_answer_that_was_overtaken_by_another_card_is_not_believed() -> None:
+    stage = Stage()
+    waiting: Deferred[PresenceDocument] = Deferred()
+    stage.inside.answers.append(waiting)
+    asked(stage)
+    stage.inside.cards[ALICE] = CARD.with_fields({Field.TITLE: "Dr"})
+    stage.house.published(ALICE, {Field.TITLE: "Dr"})
+    waiting.callback(CARD)
+    stage.outside.taken()
+    stage.level("personal")
+    assert asked(stage) == [stage.inside.cards[ALICE]]
+    asked(stage)
+    assert len(stage.inside.asked) == 2
+
+
 def test_the_blocked_the_unknown_and_the_silent_are_answered_alike_after_the_same_question_inside() -> None:
     seen = []
     for level, card in (("blocked", CARD), ("public", None), ("public", PresenceDocument())):

@@ -28,6 +28,7 @@ from .scene import (
     partner,
     publication,
     tell,
+    until,
 )
 from .stanza import Stanza
 
@@ -348,13 +349,14 @@ def test_new_card_is_the_next_answer(scene: Scene) -> None:
     (dave,) = scene.lab.online("dave@corp.example")
     give(scene.gateway, dave.bare, BOB, "company")
     befriend(dave, scene.bob)
-    # the server inside tells of a change only those of whose clients it knows
+    # the server inside tells of a change only those of whose clients it knows, and it has to ask them first
     scene.bob.presence("", "here I am")
-    for name in ("Dave the First", "Dave the Second"):
-        assert dave.iq("", _named_dave(name), type="set")["type"] == "result"
-        dave.message(BOB, f"I am {name}")
-        scene.bob.wait_for(f"message[body='I am {name}']")
-        assert name in scene.bob.iq(dave.bare, QUESTIONS["card"]).xml
+    assert dave.iq("", _named_dave("Dave the First"), type="set")["type"] == "result"
+    until(lambda: "Dave the First" in scene.bob.iq(dave.bare, QUESTIONS["card"]).xml, "the first card")
+    assert dave.iq("", _named_dave("Dave the Second"), type="set")["type"] == "result"
+    dave.message(BOB, "I am another")
+    scene.bob.wait_for("message[body='I am another']")
+    assert "Dave the Second" in scene.bob.iq(dave.bare, QUESTIONS["card"]).xml
     dave.disconnect()
 
 
