@@ -125,7 +125,9 @@ class House:
 
     def published(self, person: Address, values: Mapping[Field, Any]) -> None:
         """Takes published information that the inside server announces; None withdraws a field."""
-        if self.presence.publish(person.bare, values) and not PRESENCE_FIELDS.issuperset(values):
+        self.presence.publish(person.bare, values)
+        # also when nothing of it is new here: the card itself may say more than its announcement
+        if not PRESENCE_FIELDS.issuperset(values):
             self.inquiries.card_changed(person.bare)
 
     def directory_changed(self, person: Address | None) -> None:

@@ -50,11 +50,9 @@ class PresenceBook:
             pair.endpoints.clear()
         self.tell(pair)
 
-    def publish(self, person: str, values: Mapping[Field, Any]) -> bool:
-        """Takes what the inside server announces of a person, and says whether it is new; None withdraws a field."""
-        before = self.publications.said_by(person, LEG)
+    def publish(self, person: str, values: Mapping[Field, Any]) -> None:
+        """Takes what the inside server announces of a person; None withdraws a field."""
         self.say(person, LEG, Origin.LEG, values)
-        return self.publications.said_by(person, LEG) != before
 
     def say(
         self, person: str, source: str, origin: Origin, values: Mapping[Field, Any], *, whole: bool = False

@@ -36,15 +36,25 @@ def test_a_card_is_fetched_once_and_cut_to_the_level() -> None:
     assert len(stage.inside.asked) == 2
 
 
-def test_a_card_is_asked_for_again_when_part_of_it_is_announced_and_only_when_it_is_new() -> None:
+@pytest.mark.parametrize("announced", [Field.TITLE, Field.PHONE_WORK])
+def test_a_card_is_asked_for_again_when_part_of_it_is_announced(announced: Field) -> None:
+    """Prosody announces a card of a name alone as one in which nothing is known."""
+    stage = Stage()
+    assert asked(stage) == [None]
+    stage.inside.cards[ALICE] = CARD
+    stage.house.published(ALICE, {announced: None})
+    assert asked(stage) != [None]
+    asked(stage)
+    assert len(stage.inside.asked) == 2
+
+
+def test_a_mood_that_is_announced_is_no_news_of_a_card() -> None:
     stage = Stage()
     stage.inside.cards[ALICE] = CARD
     asked(stage)
-    for title, questions in (("Dr", 2), ("Dr", 2), ("Prof", 3), ("Prof", 3)):
-        stage.inside.cards[ALICE] = CARD.with_fields({Field.TITLE: title})
-        stage.house.published(ALICE, {Field.TITLE: title})
-        asked(stage)
-        assert len(stage.inside.asked) == questions
+    stage.house.published(ALICE, {Field.MOOD: "happy"})
+    asked(stage)
+    assert len(stage.inside.asked) == 1
 
 
 def test_an_answer_that_was_overtaken_by_another_card_is_not_believed() -> None:
